@@ -1,0 +1,33 @@
+# `make` builds the report page from sample data, `make test` runs the tests. Both need python3 (3.11 or newer), make and git.
+VENV := .venv
+ACTIVATE := . $(VENV)/bin/activate
+# Where Python writes no bytecode itself, importing torch and mlflow costs seconds in every stage.
+UV_SYNC := $(VENV)/bin/uv pip sync --quiet --compile-bytecode --require-hashes --python $(VENV)/bin/python requirements.lock
+
+.PHONY: all setup test lock lint
+
+all: setup
+	$(ACTIVATE) && dvc repro
+	@$(ACTIVATE) && python -m stages.report --where
+
+setup: $(VENV)/installed
+
+# uv comes from the same hash-pinned lock as everything else; pip installs that one entry of it.
+$(VENV)/installed: requirements.lock
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: python3 is older than 3.11"; exit 2; }
+	python3 -m venv $(VENV)
+	awk '/^[a-z0-9]/ { take = /^uv==/ } take' requirements.lock > $(VENV)/uv.lock
+	$(VENV)/bin/python -m pip install --quiet --no-deps --require-hashes --requirement $(VENV)/uv.lock
+	$(UV_SYNC)
+	touch $@
+
+test: setup
+	$(ACTIVATE) && pytest
+
+lint: setup
+	$(ACTIVATE) && ruff check . && ruff format --check .
+
+# Pins every platform and Python version at once; no package index is named in the result.
+lock:
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra dev \
+	  --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml

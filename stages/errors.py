@@ -1,0 +1,38 @@
+"""Errors that a user can act on: one line, no traceback, exit code 2."""
+
+import errno
+import sys
+from collections.abc import Callable
+
+
+class InputError(Exception):
+    """What the user gave (a file, an option, a key) cannot be used. The message names it and says what to do."""
+
+
+class TrainingError(Exception):
+    """Training cannot go on. The message names the step and says what to try."""
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call a stage's `main` and turn the errors that users can act on into one line on stderr.
+
+    Exit codes: 0 done, 2 bad input, 1 anything else that stopped the work (training diverged, disk full).
+    A defect in this project still shows its traceback.
+    """
+    try:
+        main()
+    except InputError as error:
+        _fail(error, 2)
+    except TrainingError as error:
+        _fail(error, 1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _fail(f"{error.filename or 'output'}: no space left on the disk; free some and run the same command again", 1)
+    except KeyboardInterrupt:
+        _fail("stopped; run the same command again to go on", 130)
+
+
+def _fail(message: object, code: int) -> None:
+    print("error: " + " ".join(str(message).split()), file=sys.stderr)
+    sys.exit(code)
