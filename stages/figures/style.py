@@ -1,0 +1,110 @@
+"""How every figure looks, and how it becomes the same bytes each time: no dates, fixed ids, fonts drawn as outlines."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+# Okabe & Ito 2008, "Color universal design": told apart with any colour vision. Their yellow is left out: too pale for
+# a line on white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000", "#56B4E9")
+DASHES: tuple[Any, ...] = ("solid", (0, (6, 2)), (0, (2, 1.4)), (0, (7, 2, 1.5, 2)), (0, (4, 1.5, 1.5, 1.5, 1.5, 1.5)))
+INK, MUTED, GRID = "#1c2430", "#5b6675", "#e3e7ec"
+
+_RC = {
+    "svg.hashsalt": "figure",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 10.5,
+    "text.color": INK,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "axes.unicode_minus": True,
+    "path.simplify": True,
+}
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """Colour and dashes of one run: up to 35 runs differ, and the first seven already differ in colour alone."""
+
+    color: str
+    dashes: Any
+
+
+def stroke(index: int) -> Stroke:
+    return Stroke(PALETTE[index % len(PALETTE)], DASHES[index % len(DASHES)])
+
+
+class Sheet:
+    """One figure with a title, one pair of axes, a legend above them and a footer that names the data."""
+
+    def __init__(self, title: str, footer: str, sample: bool) -> None:
+        with rc_context(_RC):
+            self.figure = Figure(figsize=(7.2, 4.6), dpi=100, facecolor="white")
+            self.axes: Axes = self.figure.add_axes((0.105, 0.16, 0.87, 0.64))
+            for side in ("top", "right"):
+                self.axes.spines[side].set_visible(False)
+            self.axes.grid(color=GRID, linewidth=0.8)
+            self.axes.set_axisbelow(True)
+            self.axes.tick_params(length=3)
+            self.figure.text(0.02, 0.955, title, fontsize=13, fontweight="bold", va="center")
+            self.figure.text(0.02, 0.022, footer, fontsize=7.5, color=MUTED, va="center")
+            if sample:
+                self.axes.text(
+                    *(0.5, 0.5, "sample data"),
+                    transform=self.axes.transAxes,
+                    fontsize=46,
+                    fontweight="bold",
+                    color=MUTED,
+                    alpha=0.13,
+                    rotation=20,
+                    ha="center",
+                    va="center",
+                    zorder=0.5,
+                )
+
+    def legend(self) -> None:
+        """A legend of as few rows as fit between title and axes; the axes give way to the rows."""
+        handles, labels = self.axes.get_legend_handles_labels()
+        if not labels:
+            return
+        rows = next(n for n in range(1, len(labels) + 1) if n == len(labels) or _width(labels, n) < 0.96)
+        left, bottom, width, _ = self.axes.get_position().bounds
+        self.axes.set_position((left, bottom, width, 0.9 - 0.05 * rows - bottom))
+        self.figure.legend(
+            handles,
+            labels,
+            loc="upper left",
+            bbox_to_anchor=(0.008, 0.93),
+            ncols=-(-len(labels) // rows),
+            frameon=False,
+            fontsize=9.5,
+            labelcolor=INK,
+            handlelength=2.6,
+            columnspacing=1.6,
+            labelspacing=0.4,
+        )
+
+    def save_svg(self, path: Path) -> None:
+        with rc_context(_RC):
+            FigureCanvasSVG(self.figure).print_svg(path, metadata={"Date": None, "Creator": None})
+
+    def save_png(self, path: Path) -> None:
+        """Twice the screen's resolution, so that it stays sharp in a README."""
+        with rc_context(_RC):
+            self.figure.set_dpi(200)
+            FigureCanvasAgg(self.figure).print_png(path, metadata={"Software": None})
+
+
+def _width(labels: list[str], rows: int) -> float:
+    """About how much of the sheet's width a legend takes: 1 % a character, 7.5 % a line sample with its gaps."""
+    return sum(0.075 + 0.0105 * max(map(len, labels[i : i + rows])) for i in range(0, len(labels), rows))
