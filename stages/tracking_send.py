@@ -1,0 +1,346 @@
+"""Empty outbox/ into MLflow: `python -m stages.tracking_send`. Started by stages/tracking.py, or by hand.
+
+One MLflow experiment a task, one MLflow run a training. Sending again what is there already changes nothing: a run is
+found by its tag study.key, and only points, parameters and files that are missing are added. A training with the same
+key and another curve (the code changed, or the machine) becomes a run of its own.
+Prints one line of JSON: {"sent": entries sent, "problem": null or text}.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import json
+import math
+import os
+import shutil
+import signal
+import ssl
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from stages.errors import run
+from stages.storage import ROOT, project_root, read_json
+from stages.tracking import environment, read_history, waiting
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment, Run
+
+POINTS = 200  # a curve; MLflow's SQL stores take seconds for a thousand
+CONNECT_SECONDS = 3.0
+PACKAGES = ("mlflow", "numpy", "pydantic", "pyyaml", "safetensors", "torch")
+
+Point = tuple[int, int, float]  # row, step, value
+
+
+def thinned(points: list[Point], total: int, complete: bool) -> list[Point]:
+    """At most POINTS of a curve: the first in each equal stretch of `total` rows, and the last of a complete curve.
+
+    The choice does not depend on how much of the curve is there, so a growing curve only ever gains points.
+    """
+    chosen: dict[int, Point] = {}
+    for point in points:
+        chosen.setdefault(point[0] * (POINTS - 1) // max(total, len(points), 1), point)
+    kept = list(chosen.values())
+    if complete and points and kept[-1] != points[-1]:
+        kept.append(points[-1])
+    return kept
+
+
+def curves(history: list[list[Any]]) -> dict[str, list[Point]]:
+    """Each column of a history but step and epoch, without its empty cells."""
+    columns, *rows = history
+    step = columns.index("step")
+    return {
+        name: [(i, int(row[step]), float(row[c])) for i, row in enumerate(rows) if row[c] not in ("", None)]
+        for c, name in enumerate(columns)
+        if name not in ("step", "epoch")
+    }
+
+
+def unreachable(uri: str) -> str | None:
+    """Why no tracking server or database can be behind `uri`; None if one may be. Takes a few seconds at most.
+
+    MLflow itself retries for minutes, and importing it costs seconds before the first try.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme in ("http", "https"):
+        try:
+            urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=CONNECT_SECONDS).close()
+        except urllib.error.HTTPError:
+            return None
+        except urllib.error.URLError as error:
+            return None if isinstance(error.reason, ssl.SSLError) else _reason(error.reason)
+        except (OSError, ValueError) as error:
+            return _reason(error)
+    if parts.scheme == "sqlite":
+        folder = Path(uri.removeprefix("sqlite:///")).parent
+        if not os.access(folder, os.W_OK):
+            return f"{folder} is no folder that can be written to"
+    return None
+
+
+class Sender:
+    """Writes outbox entries through one MlflowClient."""
+
+    def __init__(self, client: "MlflowClient", root: Path, local: bool) -> None:
+        self.client = client
+        self.root = root
+        self.local = local
+
+    def send(self, entry: dict[str, Any], folder: Path) -> None:
+        """One entry of the outbox: a run, or scores or plots for one that was sent before."""
+        if entry["kind"] == "run":
+            self._send_run(entry, folder)
+            return
+        run = self._find(entry["key"])
+        if run is None:  # such as models that came out of DVC's cache: nothing was trained here
+            return
+        if entry["kind"] == "scores":
+            self._log_scores(run, entry)
+        else:
+            for plot in sorted((folder / "plots").iterdir()):
+                self.client.log_artifact(run.info.run_id, str(plot), "plots")
+
+    def _send_run(self, entry: dict[str, Any], folder: Path) -> None:
+        live = entry["status"] == "RUNNING"
+        history = entry["history"] if "history" in entry else read_history(folder / "history.csv")
+        points = curves(history)
+        experiment = self._experiment(entry["experiment"])
+        run = self._find(entry["key"], experiment)
+        if run is not None and live and run.info.status != "RUNNING":
+            return  # the finished training overtook its own live curve
+        logged = self._logged(run, points)
+        if logged is None:
+            if run.info.status == "RUNNING":
+                self.client.set_terminated(run.info.run_id, "KILLED")
+            run = None
+        if run is None:
+            tags = {name: value for name, value in entry["tags"].items() if value}
+            run = self.client.create_run(experiment.experiment_id, entry["started"], tags, entry["name"])
+            logged = {}
+        self._log_params(run, entry["params"])
+        self._log_data(run, entry["data"])
+        self._log_curves(run, entry, points, logged, entry.get("total", len(history) - 1))
+        if (folder / "history.csv").exists():
+            self.client.log_artifact(run.info.run_id, str(folder / "history.csv"))
+        if (folder / "model").exists() and entry["signature"] and not (run.outputs and run.outputs.model_outputs):
+            self._log_model(run, entry, folder / "model")
+        if run.info.status != entry["status"]:
+            self.client.set_terminated(run.info.run_id, entry["status"], entry["recorded"])
+
+    def _experiment(self, name: str) -> "Experiment":
+        experiment = self.client.get_experiment_by_name(name)
+        if experiment is None:
+            # Only this project's own store is told where artifacts lie; a server knows its own place.
+            place = (self.root / "mlartifacts" / name).as_uri() if self.local else None
+            experiment = self.client.get_experiment(self.client.create_experiment(name, place))
+        return experiment
+
+    def _find(self, key: str, experiment: "Experiment | None" = None) -> "Run | None":
+        """The newest run of that key."""
+        experiments = [experiment] if experiment else self.client.search_experiments()
+        ids = [e.experiment_id for e in experiments]
+        found = self.client.search_runs(
+            ids, f"tags.`study.key` = '{key}'", max_results=1, order_by=["attributes.start_time DESC"]
+        )
+        return self.client.get_run(found[0].info.run_id) if found else None
+
+    def _logged(self, run: "Run | None", points: dict[str, list[Point]]) -> dict[str, set[int]] | None:
+        """The steps of each curve that MLflow has; None if some point differs: then it was another training."""
+        logged: dict[str, set[int]] = {}
+        for name in set(run.data.metrics) & set(points) if run else ():
+            ours = {step: value for _, step, value in points[name]}
+            theirs = self.client.get_metric_history(run.info.run_id, name)
+            if not all(m.step in ours and math.isclose(m.value, ours[m.step], rel_tol=1e-9) for m in theirs):
+                return None
+            logged[name] = {metric.step for metric in theirs}
+        return logged
+
+    def _log_params(self, run: "Run", params: dict[str, str]) -> None:
+        from mlflow.entities import Param
+
+        new = [Param(name, value[:6000]) for name, value in params.items() if name not in run.data.params]
+        for start in range(0, len(new), 100):
+            self.client.log_batch(run.info.run_id, params=new[start : start + 100])
+
+    def _log_data(self, run: "Run", data: dict[str, Any]) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        if run.inputs and run.inputs.dataset_inputs:
+            return
+        dataset = Dataset(
+            name=data["name"],
+            digest=data["sha256"][:36],  # the most MLflow takes; the whole hash stands in the profile
+            source_type="local",
+            source=json.dumps({"uri": data["source"]}),
+            profile=json.dumps({key: data[key] for key in ("bytes", "sha256", "sample")}),
+        )
+        tags = [InputTag("mlflow.data.context", "training")]
+        self.client.log_inputs(run.info.run_id, [DatasetInput(dataset, tags)])
+
+    def _log_curves(
+        self, run: "Run", entry: dict[str, Any], points: dict[str, list[Point]], logged: dict[str, set[int]], total: int
+    ) -> None:
+        from mlflow.entities import Metric
+
+        complete = entry["status"] != "RUNNING"
+        a_row = (entry["recorded"] - entry["started"]) / max(total, 1)  # milliseconds, on average
+        new = [
+            Metric(name, value, int(entry["started"] + (row + 1) * a_row), step)
+            for name, curve in points.items()
+            for row, step, value in thinned(curve, total, complete)
+            if step not in logged.get(name, ())
+        ]
+        for start in range(0, len(new), 1000):
+            self.client.log_batch(run.info.run_id, metrics=new[start : start + 1000])
+
+    def _log_scores(self, run: "Run", entry: dict[str, Any]) -> None:
+        from mlflow.entities import Metric
+
+        new = [
+            Metric(name, value, entry["recorded"], 0)
+            for name, value in entry["scores"].items()
+            if run.data.metrics.get(name) != value
+        ]
+        if new:
+            self.client.log_batch(run.info.run_id, metrics=new)
+
+    def _log_model(self, run: "Run", entry: dict[str, Any], data: Path) -> None:
+        """The network as an MLflow model: weights, run.json and this project's code, no pickle, with its signature.
+
+        It goes through MlflowClient, since mlflow.pyfunc.log_model knows no other run than the active one.
+        """
+        from importlib.metadata import version
+
+        from mlflow import pyfunc
+        from mlflow.entities import LoggedModelOutput
+        from mlflow.models import Model
+
+        model = self.client.create_logged_model(
+            run.info.experiment_id,
+            "model",
+            run.info.run_id,
+            params=entry["params"],
+            model_type=entry["params"].get("model"),
+        )
+        with tempfile.TemporaryDirectory() as temporary:
+            pyfunc.save_model(
+                f"{temporary}/model",
+                loader_module="stages.tracking_model",
+                data_path=str(data),
+                code_paths=[str(ROOT / "stages")],
+                signature=_signature(entry["signature"]),
+                pip_requirements=[f"{package}=={version(package)}" for package in PACKAGES],
+                mlflow_model=Model(
+                    model.artifact_location, run.info.run_id, model_uuid=model.model_id, model_id=model.model_id
+                ),
+            )
+            self.client.log_model_artifacts(model.model_id, f"{temporary}/model")
+        self.client.finalize_logged_model(model.model_id, "READY")
+        # Last, so that a model cut off half-way is not taken for the run's model when the run is sent again.
+        self.client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, 0)])
+
+
+def _signature(signature: dict[str, Any]) -> Any:
+    import numpy as np
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    def spec(dtype: str, shape: list[int], name: str | None = None) -> TensorSpec:
+        return TensorSpec(np.dtype(dtype), tuple(shape), name)
+
+    inputs = [spec(*value, name) for name, value in signature["inputs"].items()]
+    return ModelSignature(Schema(inputs), Schema([spec(*signature["output"])]))
+
+
+def send_all(root: Path, deadline: float) -> tuple[int, str | None]:
+    """Send what waits under `root`; returns how many entries went out and, if some did not, why."""
+    uri = os.environ["MLFLOW_TRACKING_URI"]
+    if problem := unreachable(uri):
+        return 0, f"cannot be reached ({problem})"
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    sent, problem = 0, None
+    stuck: set[str] = set()  # keys of entries that MLflow refused: what belongs to them waits with them
+    tried: set[Path] = set()
+    try:
+        sender = Sender(MlflowClient(), root, local=urlsplit(uri).scheme == "sqlite")
+        while new := [folder for folder in waiting(root) if folder not in tried]:
+            for folder in new:
+                if time.monotonic() > deadline:
+                    return sent, problem or "needs more time"
+                tried.add(folder)
+                key = folder.name.rpartition("-")[2]
+                if key in stuck or not (folder / "entry.json").exists():
+                    continue
+                try:
+                    sender.send(read_json(folder / "entry.json"), folder)
+                    shutil.rmtree(folder, ignore_errors=True)
+                    sent += 1
+                except (MlflowException, OSError, KeyError, ValueError) as error:
+                    if reason := unreachable(uri):
+                        return sent, f"cannot be reached ({reason})"
+                    stuck.add(key)
+                    problem = problem or f"did not take outbox/{folder.name} ({_reason(error)})"
+    except (MlflowException, OSError) as error:
+        return sent, f"cannot be used ({_reason(error)})"
+    return sent, problem
+
+
+def _reason(error: object) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(text.split())[:200]
+
+
+@contextlib.contextmanager
+def _alone(place: Path, deadline: float) -> Iterator[bool]:
+    """Whether this is the one process that sends; waits for another one until the deadline.
+
+    One at a time: two could make the database, or the same run, twice. The lock ends with the process, however it ends.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    yield False
+                    return
+                time.sleep(0.2)
+            else:
+                yield True
+                return
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="send what waits in outbox/ to MLflow")
+    parser.add_argument("--root", type=Path, default=None, help="the folder that holds outbox/ and mlflow.db")
+    parser.add_argument("--max-seconds", type=float, default=600.0)
+    parser.add_argument("--nice", action="store_true", help="at low priority, beside a training")
+    options = parser.parse_args()
+    deadline = time.monotonic() + options.max_seconds
+    root = (options.root or project_root()).resolve()
+    # A server that takes connections and says nothing, or a hanging disk: nobody waits for this process for ever.
+    signal.alarm(int(options.max_seconds) + 20)
+    if options.nice:
+        os.nice(10)
+    os.environ.update(environment(root))
+    os.chdir(root)  # MLflow makes some paths from the working directory
+    sent, problem = 0, None
+    with _alone(root / "outbox" / ".lock", deadline) as alone:
+        if alone and waiting(root):
+            sent, problem = send_all(root, deadline)
+    print(json.dumps({"sent": sent, "problem": problem}))
+
+
+if __name__ == "__main__":
+    run(main)
