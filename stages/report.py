@@ -1,0 +1,189 @@
+"""Judge every claim and write the report page: `python -m stages.report --profile sample`.
+
+Writes metrics/<profile>/claims.json and metrics/<profile>/index.html; `--where` names the page of params.yaml's
+profile, `--markdown` prints the table of claims for a README.
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from stages.claims import Claim, Metrics, Value, judge, parse_claims, verdict
+from stages.errors import InputError, run
+from stages.storage import read_yaml, write_json, write_text
+from stages.wording import found, measured, metric_name, positions, rule
+
+BEYOND = "beyond"
+
+
+def judge_all(profile: str, reports: Mapping[str, Any], root: Path = Path()) -> dict[str, Any]:
+    """The content of claims.json: every claim with its verdict, its numbers and where they come from."""
+    metrics = Metrics(profile, reports["runs"], root)
+    claims = {name: _judge(name, claim, metrics, reports) for name, claim in parse_claims(reports).items()}
+    if not claims:
+        raise InputError("reports.yaml: `claims` is empty; without a claim there is nothing to report")
+    return {
+        "profile": profile,
+        "sample": any(claim["sample"] for claim in claims.values()),
+        "verdicts": dict(Counter(claim["verdict"] for claim in claims.values())),
+        "claims": claims,
+    }
+
+
+def _judge(name: str, claim: Claim, metrics: Metrics, reports: Mapping[str, Any]) -> dict[str, Any]:
+    runs = list(dict.fromkeys((*claim.runs, *(run for check in claim.checks for run in check.runs))))
+    labels = {run: str(reports["runs"][run].get("label", run)) for run in runs}
+    groups = {str(group["group"]): group for group in map(metrics.group, runs)}
+    sample = any(group["data"]["sample"] for group in groups.values())
+    checks = []
+    for check in claim.checks:
+        values = {run: metrics.value(run, check.metric, name) for run in check.runs}
+        checks.append(
+            {
+                "says": check.says or rule(check, labels),
+                "rule": rule(check, labels),
+                "metric": check.metric,
+                "outcome": "not judged" if sample else judge(check, values),
+                "found": found(check, values, labels),
+                "values": {run: vars(value) for run, value in values.items()},
+                "chart": positions(check, values),
+            }
+        )
+    table = {}
+    for member in claim.runs:
+        values = {metric: metrics.value(member, metric, name) for metric in claim.metrics}
+        content = metrics.run(member, name)
+        table[member] = {
+            "label": labels[member],
+            "parameters": content["parameters"],
+            "seeds": len(content["seeds"]),
+            "values": {metric: vars(value) | {"text": measured(value)} for metric, value in values.items()},
+        }
+    return {
+        "report": claim.report,
+        "task": claim.task or reports["runs"][claim.runs[0]]["task"],
+        "question": claim.question,
+        "reported": claim.reported,
+        "found": "; ".join(f"{metric_name(check['metric'])}: {check['found']}" for check in checks),
+        "verdict": verdict([check["outcome"] for check in checks], sample),
+        "sample": sample,
+        "checks": checks,
+        "metrics": claim.metrics,
+        "runs": table,
+        "figures": claim.figures,
+        "note": claim.note,
+        "data": list({group["data"]["name"]: group["data"] for group in groups.values()}.values()),
+        "made": _unique(group["made"] for group in groups.values() if group.get("made")),
+    }
+
+
+def _unique(items: Iterable[Any]) -> list[Any]:
+    kept: list[Any] = []
+    for item in items:
+        if item not in kept:
+            kept.append(item)
+    return kept
+
+
+def page(judged: Mapping[str, Any], reports: Mapping[str, Any]) -> str:
+    """The report page as HTML that needs nothing but the figures beside it."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    labels = {run: str(content.get("label", run)) for run, content in reports["runs"].items()}
+    environment.filters |= {"metric_name": metric_name, "shown_verdict": shown_verdict, "label": labels.__getitem__}
+    environment.filters["measured"] = lambda value: measured(Value(**value))
+    tasks: dict[str, dict[str, list]] = {}
+    for name, claim in judged["claims"].items():
+        part = BEYOND if claim["report"] == BEYOND else "reports"
+        tasks.setdefault(claim["task"], {"reports": [], BEYOND: []})[part].append((name, claim))
+    return environment.get_template("report.html.j2").render(
+        title=reports.get("title", "Report"),
+        judged=judged,
+        tasks=tasks,
+        about={name: (reports.get("tasks") or {}).get(name) or {} for name in tasks},
+        figures=reports.get("figures") or {},
+        made=_unique(made for claim in judged["claims"].values() for made in claim["made"]),
+        data=_unique(data["name"] for claim in judged["claims"].values() for data in claim["data"]),
+        labels=labels,
+        sources=reports.get("reports") or {},
+    )
+
+
+def report(profile: str, reports: Mapping[str, Any], root: Path = Path()) -> Path:
+    """Write claims.json and index.html under `root`/metrics/<profile>; returns the page's path. Raises InputError."""
+    folder = root / "metrics" / profile
+    judged = judge_all(profile, reports, root)
+    for name, claim in judged["claims"].items():
+        for figure in claim["figures"]:
+            for ending in ("svg", "csv"):
+                if not (folder / "figures" / f"{figure}.{ending}").is_file():
+                    raise InputError(
+                        f"claims.{name}.figure: {folder}/figures/{figure}.{ending} does not exist; "
+                        f"`dvc repro figure@{figure}` makes it"
+                    )
+    html = page(judged, reports)
+    for claim in judged["claims"].values():
+        for check in claim["checks"]:
+            del check["chart"]
+    write_json(folder / "claims.json", judged)
+    write_text(folder / "index.html", html)
+    return folder / "index.html"
+
+
+def markdown(judged: Mapping[str, Any], page_path: str) -> str:
+    """The claims as a Markdown table: claim, reported, found, verdict."""
+    lines = ["| claim | reported | found | verdict |", "|---|---|---|---|"]
+    for name, claim in judged["claims"].items():
+        cells = [
+            f"[{name}]({page_path}#{name}): {claim['question']}",
+            claim["reported"] or "(ours)",
+            claim["found"],
+            f"**{shown_verdict(claim)}**",
+        ]
+        lines.append("| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def shown_verdict(claim: Mapping[str, Any]) -> str:
+    """What we add to a report cannot be reproduced, only reached."""
+    if claim["report"] == BEYOND:
+        return claim["verdict"].replace("reproduced", "reached")
+    return claim["verdict"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--profile")
+    what.add_argument(
+        "--where", action="store_true", help="name the page of the profile in params.yaml and write nothing"
+    )
+    parser.add_argument("--markdown", action="store_true", help="print the table of claims and write nothing")
+    arguments = parser.parse_args()
+    if arguments.where:
+        path = Path("metrics", str(read_yaml(Path("params.yaml")).get("profile")), "index.html")
+        if not path.is_file():
+            raise InputError(f"{path} does not exist; `dvc repro report` makes it")
+        print(f"report page: {path}")
+        return
+    reports = read_yaml(Path("reports.yaml"))
+    if not isinstance(reports.get("runs"), dict):
+        raise InputError("reports.yaml: expected the key `runs` with ids below it")
+    if arguments.markdown:
+        judged = judge_all(arguments.profile, reports)
+        print(markdown(judged, f"metrics/{arguments.profile}/index.html"))
+        return
+    print(report(arguments.profile, reports))
+
+
+if __name__ == "__main__":
+    run(main)
