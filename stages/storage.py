@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; rename it to `path` when the block ends well, delete it otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{os.getpid()}.part"
+    temporary = path.parent / f".{path.name}.part"
     try:
         yield temporary
         os.replace(temporary, path)
@@ -34,9 +33,10 @@ def whole_file(path: Path) -> Iterator[Path]:
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder; it replaces `path` when the block ends well and is deleted otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
-    temporary.chmod(0o755)
+    temporary = path.parent / f".{path.name}.part"
+    # One may be left by a process that was killed.
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
     try:
         yield temporary
         if path.exists():
@@ -63,7 +63,9 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; `dvc repro` makes it") from None
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}: not JSON ({error.msg}); delete it and run `dvc repro`") from None
+        raise InputError(
+            f"{path}, line {error.lineno}: not JSON ({error.msg}); delete it and run `dvc repro`"
+        ) from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -1,0 +1,71 @@
+"""The file that a killed training goes on from."""
+
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from stages.storage import whole_file
+
+Row = dict[str, float]
+
+
+@dataclass
+class State:
+    """Where a training stands, beside its network and optimizer."""
+
+    step: int = 0
+    #: Training losses since the last row of the history.
+    losses: list[float] = field(default_factory=list)
+    history: list[Row] = field(default_factory=list)
+    best_value: float = -math.inf
+    best_weights: dict[str, Tensor] | None = None
+    #: Validations since the best one.
+    stale: int = 0
+
+    def note(self, value: float, weights: dict[str, Tensor] | None) -> None:
+        """Take a validation into account; larger values are better."""
+        if value > self.best_value:
+            self.best_value, self.best_weights, self.stale = value, weights, 0
+        else:
+            self.stale += 1
+
+
+def weights_of(network: nn.Module) -> dict[str, Tensor]:
+    """A copy of the weights on the processor."""
+    return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+
+
+def save(path: Path, fingerprint: str, network: nn.Module, optimizer: Optimizer, state: State) -> None:
+    """Write all that moves during training; a kill while writing leaves the file before."""
+    content = {
+        "fingerprint": fingerprint,
+        "network": network.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "random": torch.get_rng_state(),
+        "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "state": {name: getattr(state, name) for name in asdict(State())},
+    }
+    with whole_file(path) as temporary:
+        torch.save(content, temporary)
+
+
+def restore(path: Path, fingerprint: str, network: nn.Module, optimizer: Optimizer, state: State) -> bool:
+    """Go back to a checkpoint of the same training; False where there is none."""
+    if not path.exists():
+        return False
+    content = torch.load(path, weights_only=True)
+    if content["fingerprint"] != fingerprint:
+        print(f"{path} belongs to other settings, data or code; training starts afresh", flush=True)
+        return False
+    network.load_state_dict(content["network"])
+    optimizer.load_state_dict(content["optimizer"])
+    torch.set_rng_state(content["random"])
+    if content["random_cuda"]:
+        torch.cuda.set_rng_state_all(content["random_cuda"])
+    for name, value in content["state"].items():
+        setattr(state, name, value)
+    return True

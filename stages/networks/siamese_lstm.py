@@ -1,0 +1,109 @@
+"""Siamese LSTM: both sentences through one LSTM, then a similarity head (report A; Mueller & Thyagarajan 2016)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stages.networks.packed_lstm import Packed, PackedLSTM, pack, unpack
+
+MAX_SCORE = 5.0
+
+
+class SiameseLSTM(nn.Module):
+    """Scores the similarity of sentence pairs from 0 to 5.
+
+    input_size: width of a word vector · hidden_size: units a direction · layers: stacked LSTMs ·
+    directions: "forward", or both directions joined by "sum" or "concat" · pooling: "last" (the state at the last real
+    word), "mean" or "max" over the real words · head: "cosine", "manhattan", "pearson" or "fully_connected" with
+    hidden layers of `head_sizes` · symmetric: feed the fully connected head |h₁ − h₂| (Tai et al. 2015) rather than
+    h₁ − h₂ (report A) beside h₁ · h₂, with `dropout` on
+    its input and hidden layers. Dropout before the head would set the two sentences apart at random.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int = 512,
+        layers: int = 1,
+        directions: str = "forward",
+        pooling: str = "last",
+        head: str = "cosine",
+        head_sizes: tuple[int, ...] = (),
+        symmetric: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.directions, self.pooling = directions, pooling
+        width = input_size
+        self.layers = nn.ModuleList()
+        for _ in range(layers):
+            passes = 1 if directions == "forward" else 2
+            self.layers.append(nn.ModuleList(PackedLSTM(width, hidden_size) for _ in range(passes)))
+            width = 2 * hidden_size if directions == "concat" else hidden_size
+        self.head = (
+            _FullyConnected(width, head_sizes, symmetric, dropout) if head == "fully_connected" else _HEADS[head]
+        )
+
+    def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Scores [B] of the pairs (i, B + i) of `vectors` [2B, T, input_size] with true `lengths` [2B]."""
+        first, second = self.encode(vectors, lengths).chunk(2)
+        return self.head(first, second)
+
+    def encode(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """One state [B, width] for each sentence of `vectors` [B, T, input_size]."""
+        packed = pack(vectors, lengths)
+        rows = packed.words
+        for passes in self.layers:
+            states = [passes[0](packed._replace(words=rows))]
+            if len(passes) == 2:
+                # Row k of a backward pass is the state at word k having read the sentence from its end.
+                states.append(passes[1](packed._replace(words=rows[packed.mirror]))[packed.mirror])
+            rows = torch.cat(states, dim=1) if self.directions == "concat" else torch.stack(states).sum(0)
+        return self._pool(packed, rows, states)
+
+    def _pool(self, packed: Packed, rows: Tensor, states: list[Tensor]) -> Tensor:
+        steps = int(packed.lengths.max())
+        if self.pooling == "max":
+            return unpack(packed, rows, steps, filler=-torch.inf).amax(1)
+        if self.pooling == "mean":
+            return unpack(packed, rows, steps).sum(1) / packed.lengths.unsqueeze(1)
+        # A backward pass has read everything once it reaches the first word.
+        ends = [state[row] for state, row in zip(states, (packed.last, packed.first), strict=False)]
+        return torch.cat(ends, dim=1) if self.directions == "concat" else torch.stack(ends).sum(0)
+
+
+def cosine_score(first: Tensor, second: Tensor) -> Tensor:
+    """(cos + 1) · 2.5: 0 for opposite states, 5 for equal directions (report A)."""
+    return (F.cosine_similarity(first, second, dim=1) + 1) * (MAX_SCORE / 2)
+
+
+def manhattan_score(first: Tensor, second: Tensor) -> Tensor:
+    """5 · exp(−‖h₁ − h₂‖₁) (Mueller & Thyagarajan 2016)."""
+    return MAX_SCORE * torch.exp(-(first - second).abs().sum(1))
+
+
+def pearson_score(first: Tensor, second: Tensor) -> Tensor:
+    """(r + 1) · 2.5 with r the correlation of the two states' entries (report A)."""
+    return cosine_score(first - first.mean(1, keepdim=True), second - second.mean(1, keepdim=True))
+
+
+_HEADS = {"cosine": cosine_score, "manhattan": manhattan_score, "pearson": pearson_score}
+
+
+class _FullyConnected(nn.Module):
+    """Difference and product of two states through hidden layers to a sigmoid scaled to 0–5 (Tai et al. 2015)."""
+
+    def __init__(self, width: int, hidden_sizes: tuple[int, ...], symmetric: bool, dropout: float) -> None:
+        super().__init__()
+        self.symmetric = symmetric
+        modules: list[nn.Module] = [nn.Dropout(dropout)]
+        before = 2 * width
+        for size in hidden_sizes:
+            modules += [nn.Linear(before, size), nn.Sigmoid(), nn.Dropout(dropout)]
+            before = size
+        self.layers = nn.Sequential(*modules, nn.Linear(before, 1))
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        difference = first - second
+        features = torch.cat([difference.abs() if self.symmetric else difference, first * second], dim=1)
+        return MAX_SCORE * torch.sigmoid(self.layers(features).squeeze(1))

@@ -1,0 +1,31 @@
+"""What training, evaluation and `predict` share: a task's data from disk, and a network's predictions for it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from stages.config import Run
+from stages.storage import read_json
+from stages.tasks import Split
+
+
+def load_data(run: Run) -> tuple[dict[str, Any], Mapping[str, Tensor]]:
+    """The facts and the tensors (memory-mapped) that preprocessing made for a run's task."""
+    facts = read_json(run.data / "facts.json")
+    return facts, load_file(run.data / "tensors.safetensors")
+
+
+@torch.no_grad()
+def predict(run: Run, network: nn.Module, split: Split, fabric: Fabric, batch_size: int = 256) -> list[Any]:
+    """One prediction an example, in the split's order."""
+    network.eval()
+    found: list[Any] = [None] * len(split)
+    for index in split.parts(batch_size):
+        predictions = run.task.predict(network, fabric.to_device(split.batch(index)))
+        for place, prediction in zip(index.tolist(), predictions, strict=True):
+            found[place] = prediction
+    return found

@@ -1,0 +1,37 @@
+"""Raw files → tensors and a JSON of facts: `python -m stages.preprocess --profile sample --task sts`."""
+
+import argparse
+from pathlib import Path
+
+from stages.config import Profile, check, parse_options
+from stages.errors import run
+from stages.storage import whole_folder, write_json
+from stages.tasks import get
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profile", required=True, choices=Profile.__args__)
+    parser.add_argument("--task", required=True)
+    parser.add_argument("--corpus", required=True, help="catalogue name of the task's own data set")
+    parser.add_argument("--vectors", help="catalogue name of the word vectors, for tasks that use them")
+    arguments, words = parser.parse_known_args()
+
+    from safetensors.torch import save_file
+
+    task = get(arguments.task)
+    options = check(task.Preparation, parse_options(words), f"reports.yaml: tasks.{arguments.task}")
+    raw = {
+        role: Path("data", arguments.profile, "raw", name)
+        for role, name in (("corpus", arguments.corpus), ("vectors", arguments.vectors))
+        if name
+    }
+    tensors, facts = task.prepare(raw, options)
+    with whole_folder(Path("data", arguments.profile, arguments.task)) as folder:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "tensors.safetensors")
+        write_json(folder / "facts.json", {"sample": arguments.profile == "sample", **facts})
+    print(f"{arguments.task}: {len(tensors)} tensors, {sum(tensor.nbytes for tensor in tensors.values()) / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    run(main)

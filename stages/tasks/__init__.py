@@ -1,0 +1,103 @@
+"""Tasks are nouns: each module here tells one task's whole story. Stages know this interface and no task by name."""
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from pydantic import BaseModel
+
+from stages.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class Batch(NamedTuple):
+    """`inputs` are the network's positional arguments, `target` is what the loss compares its output with."""
+
+    inputs: "tuple[Tensor, ...]"
+    target: "Tensor"
+
+
+class Prepared(NamedTuple):
+    """What preprocessing makes: tensors by name, and facts about the data (plain JSON values)."""
+
+    tensors: "dict[str, Tensor]"
+    facts: dict[str, Any]
+
+
+class Split(ABC):
+    """Examples held in memory; a batch is cut out with tensor operations."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def batch(self, index: "Tensor") -> Batch:
+        """The examples at `index` [B] (int64)."""
+
+    @property
+    @abstractmethod
+    def targets(self) -> Sequence[Any]:
+        """What is to be predicted, one entry an example."""
+
+    def parts(self, size: int) -> "Iterator[Tensor]":
+        """Indices that cover every example once, in batches that are cheap to evaluate."""
+        import torch
+
+        return iter(torch.arange(len(self)).split(size))
+
+
+class Task(ABC):
+    """One report task. Methods get validated options and never read parameters or paths of their own."""
+
+    #: What the data is called beside results, by "real" or "sample".
+    data_name: ClassVar[Mapping[bool, str]]
+    #: Settings of preprocessing, of the task itself (such as the loss), and of each network by its module's name.
+    Preparation: ClassVar[type[BaseModel]]
+    Options: ClassVar[type[BaseModel]]
+    networks: ClassVar[Mapping[str, type[BaseModel]]]
+    #: Splits whose metrics training records, as the curves a report wants. Whatever is watched, choices go by validation.
+    watched: ClassVar[tuple[str, ...]] = ("validation",)
+    #: The validation metric that early stopping and best weights go by, and whether more of it is better.
+    monitor: ClassVar[tuple[str, bool]]
+    #: Curve columns for which larger is better; every other curve is an error.
+    rising: ClassVar[frozenset[str]] = frozenset()
+
+    @abstractmethod
+    def prepare(self, raw: Mapping[str, Path], options: Any) -> Prepared:
+        """Turn the raw data sets (folders by catalogue name) into tensors."""
+
+    @abstractmethod
+    def load(self, tensors: "Mapping[str, Tensor]", facts: Mapping[str, Any], options: Any) -> dict[str, Split]:
+        """The splits "train", "validation" and "test"."""
+
+    @abstractmethod
+    def build(self, model: str, network: Any, facts: Mapping[str, Any]) -> "nn.Module":
+        """The network called `model` for data with these facts, its weights drawn from torch's generator."""
+
+    @abstractmethod
+    def loss(self, network: "nn.Module", batch: Batch, options: Any) -> "Tensor":
+        """The training loss of a batch, a scalar."""
+
+    @abstractmethod
+    def predict(self, network: "nn.Module", batch: Batch) -> Sequence[Any]:
+        """One prediction an example, comparable with `Split.targets`."""
+
+    @abstractmethod
+    def metrics(self, predictions: Sequence[Any], targets: Sequence[Any]) -> dict[str, float]:
+        """Scores by the field's names, cheap enough to take during training."""
+
+    def scores(self, predictions: Sequence[Any], targets: Sequence[Any]) -> dict[str, float]:
+        """All scores of the evaluation stage; by default those of `metrics`."""
+        return self.metrics(predictions, targets)
+
+
+def get(name: str) -> Task:
+    """The task of module stages/tasks/<name>.py, which names its class `TASK`."""
+    known = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
+    if name not in known:
+        raise InputError(f"task: {name!r} is not known; choose one of {', '.join(known)}")
+    return importlib.import_module(f"stages.tasks.{name}").TASK

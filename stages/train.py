@@ -1,0 +1,127 @@
+"""Tensors → weights and curves, one run in one process.
+
+`python -m stages.train --study` trains the experiment of params.yaml; dvc.yaml shows how a run of reports.yaml is
+spelled out. A training that was killed goes on where it was when the same command is given again.
+"""
+
+import argparse
+import csv
+import hashlib
+import inspect
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stages.config import Profile, Run, read_run
+from stages.errors import run as run_stage
+from stages.storage import whole_folder, write_json
+from stages.tasks import Split
+
+if TYPE_CHECKING:
+    from torch import nn
+
+# cuBLAS needs this, set before torch starts, to give the same bytes twice.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--study", action="store_true", help="the experiment of params.yaml")
+    parser.add_argument("--profile", choices=Profile.__args__)
+    for name in ("run", "group", "task", "model"):
+        parser.add_argument(f"--{name}")
+    train(read_run(*parser.parse_known_args()))
+
+
+def train(run: Run) -> None:
+    """Train every seed of a run and write models/<profile>/<group>/<run>."""
+    import torch
+    from lightning_fabric import Fabric
+    from safetensors.torch import save_file
+
+    from stages.loop import fit
+    from stages.prediction import load_data
+    from stages.tracking import Tracker, Training
+
+    torch.use_deterministic_algorithms(True)
+    facts, tensors = load_data(run)
+    splits = run.task.load(tensors, facts, run.options)
+    digest = hashlib.sha256((run.data / "tensors.safetensors").read_bytes()).hexdigest()
+    fingerprint = _fingerprint(run, digest, torch.get_num_threads())
+    fabric = Fabric(accelerator="auto", devices=1, precision=run.settings.precision)
+    made: dict[str, Any] = {
+        "run": run.id,
+        "config": run.parameters(),
+        "data": {
+            "name": run.task.data_name["sample" if facts["sample"] else "real"],
+            "sample": facts["sample"],
+            "sha256": digest,
+            "bytes": (run.data / "tensors.safetensors").stat().st_size,
+        },
+        "precision": run.settings.precision,
+        "threads": torch.get_num_threads(),
+    }
+    checkpoints = {seed: Path("models", ".resume", f"{run.profile}-{run.id}-{seed}.pt") for seed in run.seeds}
+    with whole_folder(run.folder) as folder:
+        for seed in run.seeds:
+            torch.manual_seed(seed)
+            network = run.task.build(run.model, run.network, facts)
+            made["parameters"] = sum(parameter.numel() for parameter in network.parameters())
+            about = Training(
+                profile=run.profile,
+                group=run.group,
+                run=run.id,
+                seed=seed,
+                about=made,
+                stage=f"train@{run.id}",
+                source=str(run.data / "tensors.safetensors"),
+                signature=_signature(network, splits["validation"]),
+            )
+            tracker = Tracker(about)
+            trained = fit(run, seed, network, splits, fabric, checkpoints[seed], f"{fingerprint} {seed}", tracker)
+            (folder / f"seed-{seed}").mkdir()
+            save_file(trained.weights, folder / f"seed-{seed}" / "weights.safetensors")
+            _write_history(folder / f"seed-{seed}" / "history.csv", trained.history)
+            tracker.finish(folder / f"seed-{seed}" / "history.csv", folder / f"seed-{seed}" / "weights.safetensors")
+        write_json(folder / "run.json", made)
+    for checkpoint in checkpoints.values():
+        checkpoint.unlink()
+
+
+def _signature(network: "nn.Module", split: Split) -> dict[str, Any]:
+    """Names, types and shapes of the network's inputs and output; a size that differs between batches is free (-1)."""
+    import torch
+
+    one, many = (split.batch(torch.arange(count)) for count in (1, min(64, len(split))))
+    names = inspect.signature(network.forward).parameters
+    shapes = [
+        (str(a.dtype).removeprefix("torch."), tuple(x if x == y else -1 for x, y in zip(a.shape, b.shape, strict=True)))
+        for a, b in zip((*one.inputs, one.target), (*many.inputs, many.target), strict=True)
+    ]
+    return {"inputs": dict(zip(names, shapes[:-1], strict=True)), "output": shapes[-1]}
+
+
+def _fingerprint(run: Run, digest: str, threads: int) -> str:
+    """A hash of all that shapes the weights: settings, data, thread count, and the project's code in this process."""
+    parts = [json.dumps(run.parameters(), sort_keys=True), digest, str(threads), run.profile]
+    for name, module in sorted(sys.modules.items()):
+        if name == "__main__" or name.split(".")[0] == "stages":
+            parts.append(Path(module.__file__).read_text(encoding="utf-8"))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _write_history(path: Path, history: Sequence[Mapping[str, float]]) -> None:
+    columns = list(dict.fromkeys(name for row in history for name in row))
+    columns.remove("train_loss")
+    columns.insert(3, "train_loss")
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+
+
+if __name__ == "__main__":
+    run_stage(main)
