@@ -26,8 +26,8 @@ def summary(values: Sequence[float], rising: bool) -> dict[str, float]:
     """Where a curve starts, stands on the way, ends, and how much it swings.
 
     first: the first value · quarter, half: mean over a tenth of the curve around there · final: mean over the last
-    tenth · best: the largest value of a rising curve, else the smallest · swing, early_swing: standard deviation over the
-    last and the first half once a straight line is taken off.
+    tenth · best: the largest value of a rising curve, else the smallest · swing, early_swing: standard deviation of
+    the last and the first half once a straight line is taken off.
     """
     curve = np.asarray(values)
     window = math.ceil(len(curve) / 10)

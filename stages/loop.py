@@ -137,7 +137,7 @@ def _say(bar: tqdm, run: Run, seed: int, row: Row, total: int) -> None:
 
 
 def _validate(run: Run, network: nn.Module, splits: Mapping[str, Split], fabric: Fabric) -> Row:
-    """The task's cheap metrics on the splits it watches, by the names of history.csv. Choices go by validation alone."""
+    """The task's cheap metrics on the splits it watches, by history.csv's names. Choices go by validation alone."""
     row = {}
     for name in run.task.watched:
         predictions = predict(run, network, splits[name], fabric)

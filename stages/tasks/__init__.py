@@ -59,7 +59,7 @@ class Task(ABC):
     Preparation: ClassVar[type[BaseModel]]
     Options: ClassVar[type[BaseModel]]
     networks: ClassVar[Mapping[str, type[BaseModel]]]
-    #: Splits whose metrics training records, as the curves a report wants. Whatever is watched, choices go by validation.
+    #: Splits whose metrics training records, as the curves a report wants. Choices go by validation all the same.
     watched: ClassVar[tuple[str, ...]] = ("validation",)
     #: The validation metric that early stopping and best weights go by, and whether more of it is better.
     monitor: ClassVar[tuple[str, bool]]
