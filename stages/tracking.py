@@ -57,7 +57,6 @@ class Training:
         plain = {k: v for k, v in self.about.items() if isinstance(v, str | int | float) and k != "run"}
         return {
             "key": self.key,
-            "experiment": self.about["config"]["task"],
             "name": f"{self.run} seed {self.seed}",
             "params": {**flat(self.about["config"]), **flat(plain), "seed": str(self.seed), "profile": self.profile},
             "tags": {
@@ -78,9 +77,9 @@ class Training:
 
 
 def study_key(profile: str, run: str, seed: int, about: Mapping[str, Any]) -> str:
-    """Names one training for good: profile, run, seed, and a hash of the config and data in run.json's content."""
+    """Names one training for good: task, profile, run, seed, and a hash of the config and data in run.json."""
     content = json.dumps([about["config"], about["data"]["sha256"]], sort_keys=True, default=str)
-    return f"{profile}/{run}/seed-{seed}/{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+    return f"{about['config']['task']}/{profile}/{run}/seed-{seed}/{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

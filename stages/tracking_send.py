@@ -93,13 +93,14 @@ class Sender:
         self.client = client
         self.root = root
         self.local = local
+        self._experiments: dict[str, Experiment] = {}
 
     def send(self, entry: dict[str, Any], folder: Path) -> None:
         """One entry of the outbox: a run, or scores or plots for one that was sent before."""
         if entry["kind"] == "run":
             self._send_run(entry, folder)
             return
-        run = self._find(entry["key"])
+        run = self._find(entry["key"], self._experiment(entry["key"].partition("/")[0]))
         if run is None:  # such as models that came out of DVC's cache: nothing was trained here
             return
         if entry["kind"] == "scores":
@@ -112,7 +113,7 @@ class Sender:
         live = entry["status"] == "RUNNING"
         history = entry["history"] if "history" in entry else read_history(folder / "history.csv")
         points = curves(history)
-        experiment = self._experiment(entry["experiment"])
+        experiment = self._experiment(entry["key"].partition("/")[0])
         run = self._find(entry["key"], experiment)
         if run is not None and live and run.info.status != "RUNNING":
             return  # the finished training overtook its own live curve
@@ -125,9 +126,8 @@ class Sender:
             tags = {name: value for name, value in entry["tags"].items() if value}
             run = self.client.create_run(experiment.experiment_id, entry["started"], tags, entry["name"])
             logged = {}
-        self._log_params(run, entry["params"])
         self._log_data(run, entry["data"])
-        self._log_curves(run, entry, points, logged, entry.get("total", len(history) - 1))
+        self._log_values(run, entry, points, logged, entry.get("total", len(history) - 1))
         if (folder / "history.csv").exists():
             self.client.log_artifact(run.info.run_id, str(folder / "history.csv"))
         if (folder / "model").exists() and entry["signature"] and not (run.outputs and run.outputs.model_outputs):
@@ -136,19 +136,22 @@ class Sender:
             self.client.set_terminated(run.info.run_id, entry["status"], entry["recorded"])
 
     def _experiment(self, name: str) -> "Experiment":
-        experiment = self.client.get_experiment_by_name(name)
-        if experiment is None:
-            # Only this project's own store is told where artifacts lie; a server knows its own place.
-            place = (self.root / "mlartifacts" / name).as_uri() if self.local else None
-            experiment = self.client.get_experiment(self.client.create_experiment(name, place))
-        return experiment
+        if name not in self._experiments:
+            experiment = self.client.get_experiment_by_name(name)
+            if experiment is None:
+                # Only this project's own store is told where artifacts lie; a server knows its own place.
+                place = (self.root / "mlartifacts" / name).as_uri() if self.local else None
+                experiment = self.client.get_experiment(self.client.create_experiment(name, place))
+            self._experiments[name] = experiment
+        return self._experiments[name]
 
-    def _find(self, key: str, experiment: "Experiment | None" = None) -> "Run | None":
+    def _find(self, key: str, experiment: "Experiment") -> "Run | None":
         """The newest run of that key."""
-        experiments = [experiment] if experiment else self.client.search_experiments()
-        ids = [e.experiment_id for e in experiments]
         found = self.client.search_runs(
-            ids, f"tags.`study.key` = '{key}'", max_results=1, order_by=["attributes.start_time DESC"]
+            [experiment.experiment_id],
+            f"tags.`study.key` = '{key}'",
+            max_results=1,
+            order_by=["attributes.start_time DESC"],
         )
         return self.client.get_run(found[0].info.run_id) if found else None
 
@@ -162,13 +165,6 @@ class Sender:
                 return None
             logged[name] = {metric.step for metric in theirs}
         return logged
-
-    def _log_params(self, run: "Run", params: dict[str, str]) -> None:
-        from mlflow.entities import Param
-
-        new = [Param(name, value[:6000]) for name, value in params.items() if name not in run.data.params]
-        for start in range(0, len(new), 100):
-            self.client.log_batch(run.info.run_id, params=new[start : start + 100])
 
     def _log_data(self, run: "Run", data: dict[str, Any]) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -185,21 +181,24 @@ class Sender:
         tags = [InputTag("mlflow.data.context", "training")]
         self.client.log_inputs(run.info.run_id, [DatasetInput(dataset, tags)])
 
-    def _log_curves(
+    def _log_values(
         self, run: "Run", entry: dict[str, Any], points: dict[str, list[Point]], logged: dict[str, set[int]], total: int
     ) -> None:
-        from mlflow.entities import Metric
+        """Parameters and thinned curves, as far as MLflow does not have them."""
+        from mlflow.entities import Metric, Param
 
+        params = [Param(name, value[:6000]) for name, value in entry["params"].items() if name not in run.data.params]
         complete = entry["status"] != "RUNNING"
         a_row = (entry["recorded"] - entry["started"]) / max(total, 1)  # milliseconds, on average
-        new = [
+        metrics = [
             Metric(name, value, int(entry["started"] + (row + 1) * a_row), step)
             for name, curve in points.items()
             for row, step, value in thinned(curve, total, complete)
             if step not in logged.get(name, ())
         ]
-        for start in range(0, len(new), 1000):
-            self.client.log_batch(run.info.run_id, metrics=new[start : start + 1000])
+        while params or metrics:  # a batch takes 1,000 values, 100 of them parameters
+            self.client.log_batch(run.info.run_id, metrics[:900], params[:100])
+            metrics, params = metrics[900:], params[100:]
 
     def _log_scores(self, run: "Run", entry: dict[str, Any]) -> None:
         from mlflow.entities import Metric
