@@ -8,9 +8,9 @@ import argparse
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from stages.claims import Claim, Metrics, Value, judge, parse_claims, verdict
+from stages.claims import Claim, Metrics, Value, Verdict, judge, parse_claims, verdict
 from stages.errors import InputError, run
 from stages.storage import read_yaml, write_json, write_text
 from stages.wording import found, measured, metric_name, positions, rule
@@ -24,10 +24,11 @@ def judge_all(profile: str, reports: Mapping[str, Any], root: Path = Path()) -> 
     claims = {name: _judge(name, claim, metrics, reports) for name, claim in parse_claims(reports).items()}
     if not claims:
         raise InputError("reports.yaml: `claims` is empty; without a claim there is nothing to report")
+    given = Counter(claim["verdict"] for claim in claims.values())
     return {
         "profile": profile,
         "sample": any(claim["sample"] for claim in claims.values()),
-        "verdicts": dict(Counter(claim["verdict"] for claim in claims.values())),
+        "verdicts": {word: number for word in get_args(Verdict) if (number := given[word])},
         "claims": claims,
     }
 
@@ -109,13 +110,23 @@ def page(judged: Mapping[str, Any], reports: Mapping[str, Any]) -> str:
         title=reports.get("title", "Report"),
         judged=judged,
         tasks=tasks,
-        about={name: (reports.get("tasks") or {}).get(name) or {} for name in tasks},
-        figures=reports.get("figures") or {},
+        about={name: {"title": name, "about": ""} | ((reports.get("tasks") or {}).get(name) or {}) for name in tasks},
+        figures={
+            name: {"caption": "", "alt": _in_words(entry, labels)} | entry
+            for name, entry in (reports.get("figures") or {}).items()
+        },
         made=_unique(made for claim in judged["claims"].values() for made in claim["made"]),
         data=_unique(data["name"] for claim in judged["claims"].values() for data in claim["data"]),
         labels=labels,
         sources=reports.get("reports") or {},
     )
+
+
+def _in_words(entry: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+    """What a figure shows, for those who cannot see it."""
+    axes = f": {entry['y_label']} against {entry['x_label']}" if {"x_label", "y_label"} <= entry.keys() else ""
+    runs = ", ".join(labels[run] for run in entry["runs"])
+    return f"{entry['title']}{axes}. Shown: {runs}. The numbers are in the data file below."
 
 
 def report(profile: str, reports: Mapping[str, Any], root: Path = Path()) -> Path:
