@@ -39,6 +39,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the made data (profile sample)")
     arguments = parser.parse_args()
 
+    if arguments.seed < 0:
+        raise InputError(f"--seed {arguments.seed}: give a whole number from 0 up")
     folder = Path("data", arguments.profile, "raw", arguments.dataset)
     if arguments.profile == "sample":
         make(arguments.dataset, folder, arguments.seed)
