@@ -69,14 +69,17 @@ class Check(_Strict):
 
 
 class Claim(_Strict):
-    """What a report says (or, with the report "beyond", what we add), and what would confirm it."""
+    """What a report says (or, with the report "beyond", what we add), and what would confirm it.
+
+    `runs` maps each run to the label that a reader sees.
+    """
 
     report: str
     question: str
     reported: str = ""
     task: str | None = None
     figure: str | list[str] = []
-    runs: Annotated[list[str], Field(min_length=1)]
+    runs: Annotated[dict[str, str], Field(min_length=1)]
     metrics: Annotated[list[str], Field(min_length=1)]
     checks: Annotated[list[Check], Field(min_length=1)]
     note: str = ""

@@ -42,10 +42,12 @@ def _write_csv(path: Path, table: Table) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--profile", required=True)
     parser.add_argument("--figure", required=True, help="a figure's id in reports.yaml")
-    arguments = parser.parse_args()
+    # dvc.yaml adds the figure's whole entry, so that a changed figure is drawn again. It is read from reports.yaml,
+    # where it has its types.
+    arguments, _ = parser.parse_known_args()
     reports = read_yaml(Path("reports.yaml"))
     if not isinstance(reports.get("figures"), dict) or not isinstance(reports.get("runs"), dict):
         raise InputError("reports.yaml: expected the keys `runs` and `figures`, each with ids below it")

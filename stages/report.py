@@ -35,7 +35,7 @@ def judge_all(profile: str, reports: Mapping[str, Any], root: Path = Path()) -> 
 
 def _judge(name: str, claim: Claim, metrics: Metrics, reports: Mapping[str, Any]) -> dict[str, Any]:
     runs = list(dict.fromkeys((*claim.runs, *(run for check in claim.checks for run in check.runs))))
-    labels = {run: str(reports["runs"][run].get("label", run)) for run in runs}
+    labels = {run: claim.runs.get(run, run) for run in runs}
     groups = {str(group["group"]): group for group in map(metrics.group, runs)}
     sample = any(group["data"]["sample"] for group in groups.values())
     checks = []
@@ -48,7 +48,7 @@ def _judge(name: str, claim: Claim, metrics: Metrics, reports: Mapping[str, Any]
                 "metric": check.metric,
                 "outcome": "not judged" if sample else judge(check, values),
                 "found": found(check, values, labels),
-                "values": {run: vars(value) for run, value in values.items()},
+                "values": {run: _number(value) | {"label": labels[run]} for run, value in values.items()},
                 "chart": positions(check, values),
             }
         )
@@ -60,11 +60,11 @@ def _judge(name: str, claim: Claim, metrics: Metrics, reports: Mapping[str, Any]
             "label": labels[member],
             "parameters": content["parameters"],
             "seeds": len(content["seeds"]),
-            "values": {metric: vars(value) | {"text": measured(value)} for metric, value in values.items()},
+            "values": {metric: _number(value) for metric, value in values.items()},
         }
     return {
         "report": claim.report,
-        "task": claim.task or reports["runs"][claim.runs[0]]["task"],
+        "task": claim.task or reports["runs"][next(iter(claim.runs))]["task"],
         "question": claim.question,
         "reported": claim.reported,
         "found": "; ".join(f"{metric_name(check['metric'])}: {check['found']}" for check in checks),
@@ -78,6 +78,10 @@ def _judge(name: str, claim: Claim, metrics: Metrics, reports: Mapping[str, Any]
         "data": list({group["data"]["name"]: group["data"] for group in groups.values()}.values()),
         "made": _unique(group["made"] for group in groups.values() if group.get("made")),
     }
+
+
+def _number(value: Value) -> dict[str, Any]:
+    return vars(value) | {"text": measured(value)}
 
 
 def _unique(items: Iterable[Any]) -> list[Any]:
@@ -99,9 +103,7 @@ def page(judged: Mapping[str, Any], reports: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    labels = {run: str(content.get("label", run)) for run, content in reports["runs"].items()}
-    environment.filters |= {"metric_name": metric_name, "shown_verdict": shown_verdict, "label": labels.__getitem__}
-    environment.filters["measured"] = lambda value: measured(Value(**value))
+    environment.filters |= {"metric_name": metric_name, "shown_verdict": shown_verdict}
     tasks: dict[str, dict[str, list]] = {}
     for name, claim in judged["claims"].items():
         part = BEYOND if claim["report"] == BEYOND else "reports"
@@ -110,22 +112,21 @@ def page(judged: Mapping[str, Any], reports: Mapping[str, Any]) -> str:
         title=reports.get("title", "Report"),
         judged=judged,
         tasks=tasks,
-        about={name: {"title": name, "about": ""} | ((reports.get("tasks") or {}).get(name) or {}) for name in tasks},
+        about={name: {"title": name, "about": ""} | ((reports.get("about") or {}).get(name) or {}) for name in tasks},
         figures={
-            name: {"caption": "", "alt": _in_words(entry, labels)} | entry
+            name: {"caption": "", "alt": _in_words(entry)} | entry
             for name, entry in (reports.get("figures") or {}).items()
         },
         made=_unique(made for claim in judged["claims"].values() for made in claim["made"]),
         data=_unique(data["name"] for claim in judged["claims"].values() for data in claim["data"]),
-        labels=labels,
         sources=reports.get("reports") or {},
     )
 
 
-def _in_words(entry: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+def _in_words(entry: Mapping[str, Any]) -> str:
     """What a figure shows, for those who cannot see it."""
     axes = f": {entry['y_label']} against {entry['x_label']}" if {"x_label", "y_label"} <= entry.keys() else ""
-    runs = ", ".join(labels[run] for run in entry["runs"])
+    runs = ", ".join(entry["runs"].values())
     return f"{entry['title']}{axes}. Shown: {runs}. The numbers are in the data file below."
 
 

@@ -12,7 +12,8 @@ SUMMARIES = {
     "half": "halfway",
     "final": "at the end",
     "best": "at its best",
-    "swing": "swing",
+    "swing": "swing in the second half",
+    "early_swing": "swing in the first half",
 }
 SYMBOLS = {"holds": "<", "fails": ">", "undecided": "≈"}
 
@@ -44,7 +45,7 @@ def metric_name(metric: str) -> str:
     head, _, tail = metric.partition(".")
     words = " ".join(NAMES.get(word, word) for word in head.split("_"))
     if tail in SUMMARIES:
-        return f"{words}, swing" if tail == "swing" else f"{words} {SUMMARIES[tail]}"
+        return f"{words} {SUMMARIES[tail]}"
     return " ".join([words, *(NAMES.get(word, word) for word in tail.split("_"))]).strip()
 
 

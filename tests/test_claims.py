@@ -164,7 +164,7 @@ def make_reports(**change):
         "report": "A",
         "question": "q",
         "reported": "r",
-        "runs": ["a"],
+        "runs": {"a": "label of a"},
         "metrics": ["test.mse"],
         "checks": [{"run": "a", "metric": "test.mse", "at_most": 1}],
     }
@@ -185,7 +185,7 @@ def test_claims_are_parsed():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"runs": ["a", "z"]}, ["no run 'z'"]),
+        ({"runs": {"a": "A", "z": "Z"}}, ["no run 'z'"]),
         ({"checks": [{"order": ["a", "z"], "metric": "m"}]}, ["no run 'z'"]),
         ({"figure": "z"}, ["figure", "'z'"]),
         ({"checks": []}, ["checks"]),

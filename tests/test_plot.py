@@ -18,7 +18,7 @@ from stages.storage import ROOT
 HEADER = "step,epoch,lr,train_loss,validation_mse\n"
 
 
-def make_run(root, run, label, histories, sample=False, group="g"):
+def make_run(root, run, histories, sample=False, group="g"):
     """A trained run as the train stage leaves it; `histories` holds [(step, validation_mse or None), …] by seed."""
     folder = root / "models" / "full" / group / run
     for seed, history in histories.items():
@@ -27,14 +27,14 @@ def make_run(root, run, label, histories, sample=False, group="g"):
         (folder / f"seed-{seed}" / "history.csv").write_text(HEADER + "".join(rows))
     data = {"name": "sample data (generated)" if sample else "Some Data", "sample": sample, "sha256": "0", "bytes": 1}
     (folder / "run.json").write_text(json.dumps({"run": run, "data": data}))
-    return {"group": group, "task": "t", "label": label}
+    return {"group": group, "task": "t"}
 
 
 def make_reports(runs, /, **entry):
     figure = {
         "group": "g",
         "title": "A title",
-        "runs": list(runs),
+        "runs": {run: f"label of {run}" for run in runs},
         "curve": "validation_mse",
         "x_label": "training step",
         "y_label": "MSE",
@@ -101,26 +101,26 @@ def test_colours_and_strokes_are_distinct():
 
 def test_csv_equals_the_histories(tmp_path):
     histories = {"a": falling(90, every=3), "b": [(i, i * 0.125) for i in range(1, 31)]}
-    runs = {name: make_run(tmp_path, name, f"run {name}", {0: history}) for name, history in histories.items()}
+    runs = {name: make_run(tmp_path, name, {0: history}) for name, history in histories.items()}
     plot("f", "full", make_reports(runs), tmp_path)
     rows = read_csv(tmp_path)
     for name, history in histories.items():
-        got = [(int(row["step"]), float(row["value"])) for row in rows if row["run"] == f"run {name}"]
+        got = [(int(row["x"]), float(row["value"])) for row in rows if row["run"] == f"label of {name}"]
         assert got == [(step, value) for step, value in history if value is not None]
     assert {row["seed"] for row in rows} == {"0"}
 
 
 def test_long_curves_are_thinned_and_cut(tmp_path):
-    runs = {"a": make_run(tmp_path, "a", "a", {0: falling(4000)})}
+    runs = {"a": make_run(tmp_path, "a", {0: falling(4000)})}
     plot("f", "full", make_reports(runs, x_max=3000), tmp_path)
     rows, history = read_csv(tmp_path), dict(falling(4000))
     assert len(rows) == 300
-    assert (rows[0]["step"], rows[-1]["step"]) == ("1", "3000")
-    assert all(float(row["value"]) == history[int(row["step"])] for row in rows)
+    assert (rows[0]["x"], rows[-1]["x"]) == ("1", "3000")
+    assert all(float(row["value"]) == history[int(row["x"])] for row in rows)
 
 
 def test_same_bytes_each_time_and_valid_svg(tmp_path):
-    runs = {name: make_run(tmp_path, name, f"run <{name}> & more", {0: falling(50)}) for name in "ab"}
+    runs = {name: make_run(tmp_path, name, {0: falling(50)}) for name in ("a<b>", "a & b")}
     paths = plot("f", "full", make_reports(runs), tmp_path)
     first = [path.read_bytes() for path in paths]
     assert [path.read_bytes() for path in plot("f", "full", make_reports(runs), tmp_path)] == first
@@ -145,8 +145,8 @@ def figure_texts(monkeypatch):
 @pytest.mark.parametrize("sample", [True, False])
 def test_sample_data_is_marked_on_the_figure(tmp_path, monkeypatch, sample):
     sheets = figure_texts(monkeypatch)
-    runs = {"a": make_run(tmp_path, "a", "32 units", {0: falling(50)}, sample=sample)}
-    plot("f", "full", make_reports(runs), tmp_path)
+    runs = {"a": make_run(tmp_path, "a", {0: falling(50)}, sample=sample)}
+    plot("f", "full", make_reports(runs, runs={"a": "32 units"}), tmp_path)
     axes = sheets[0].axes
     assert ("sample data" in [text.get_text() for text in axes.texts]) == sample
     footer = " ".join(text.get_text() for text in sheets[0].figure.texts)
@@ -162,7 +162,7 @@ def test_several_seeds_become_a_mean_and_a_band(tmp_path, monkeypatch):
         1: [(i, 2.0) for i in range(1, 61)],
         2: [(i, 6.0) for i in range(1, 61)],
     }
-    runs = {"a": make_run(tmp_path, "a", "a", seeds)}
+    runs = {"a": make_run(tmp_path, "a", seeds)}
     plot("f", "full", make_reports(runs), tmp_path)
     (line,) = sheets[0].axes.lines
     # The mean covers the steps that all three seeds reached.
@@ -176,7 +176,7 @@ def test_several_seeds_become_a_mean_and_a_band(tmp_path, monkeypatch):
     ("change", "words"),
     [
         ({"curve": "validation_f1"}, ["history.csv", "validation_f1", "train_loss"]),
-        ({"runs": ["nobody"]}, ["figures.f.runs", "nobody"]),
+        ({"runs": {"nobody": "N"}}, ["figures.f.runs", "nobody"]),
         ({"colour": "red"}, ["figures.f", "colour"]),
         ({"kind": "pie"}, ["figures.f.kind", "pie"]),
         ({"kind": "style"}, ["figures.f.kind", "style"]),
@@ -188,7 +188,7 @@ def test_several_seeds_become_a_mean_and_a_band(tmp_path, monkeypatch):
     ],
 )
 def test_bad_entries_get_one_line(tmp_path, change, words):
-    runs = {"a": make_run(tmp_path, "a", "a", {0: falling(20)})}
+    runs = {"a": make_run(tmp_path, "a", {0: falling(20)})}
     with pytest.raises(InputError) as error:
         plot("f", "full", make_reports(runs, **change), tmp_path)
     assert all(word in str(error.value) for word in words), str(error.value)
@@ -197,14 +197,14 @@ def test_bad_entries_get_one_line(tmp_path, change, words):
 
 
 def test_missing_or_broken_histories_get_one_line(tmp_path):
-    runs = {"a": make_run(tmp_path, "a", "a", {0: [(1, 1.0), (2, "oops")]}), "b": {"group": "g", "label": "b"}}
+    runs = {"a": make_run(tmp_path, "a", {0: [(1, 1.0), (2, "oops")]}), "b": {"group": "g"}}
     with pytest.raises(InputError, match=r"history\.csv, line 3.*not a number"):
-        plot("f", "full", make_reports(runs, runs=["a"]), tmp_path)
+        plot("f", "full", make_reports(runs, runs={"a": "A"}), tmp_path)
     with pytest.raises(InputError, match=r"models/full/g/b does not exist; `dvc repro train@b` makes it"):
         plot("f", "full", make_reports(runs), tmp_path)
-    runs["c"] = make_run(tmp_path, "c", "c", {0: [(1, None)]})
+    runs["c"] = make_run(tmp_path, "c", {0: [(1, None)]})
     with pytest.raises(InputError, match="'validation_mse' has no values"):
-        plot("f", "full", make_reports(runs, runs=["c"]), tmp_path)
+        plot("f", "full", make_reports(runs, runs={"c": "C"}), tmp_path)
 
 
 def test_unknown_figure_is_named(tmp_path):
@@ -214,14 +214,17 @@ def test_unknown_figure_is_named(tmp_path):
 
 @pytest.mark.pipeline
 def test_command_line(tmp_path):
-    runs = {"a": make_run(tmp_path, "a", "a", {0: falling(20)})}
+    runs = {"a": make_run(tmp_path, "a", {0: falling(20)})}
     (tmp_path / "reports.yaml").write_text(json.dumps(make_reports(runs)))
-    command = [sys.executable, "-m", "stages.plot", "--profile", "full", "--figure"]
-    done = subprocess.run([*command, "f"], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+
+    def call(*words):
+        command = [sys.executable, "-m", "stages.plot", "--profile", "full", *words]
+        return subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+
+    # DVC appends the entry's keys.
+    done = call("--figure", "f", "--group", "g", "--runs.a", "label of a")
     assert done.returncode == 0, done.stderr
-    failed = subprocess.run(
-        [*command, "x"], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
-    )
+    failed = call("--figure", "x")
     assert failed.returncode == 2
     assert failed.stderr.startswith("error: reports.yaml has no figure 'x'")
     assert len(failed.stderr.splitlines()) == 1

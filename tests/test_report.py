@@ -47,13 +47,14 @@ def make_project(root, sample=False, profile="full"):
     order = {"order": ["s-a", "s-b"], "metric": "test.mse", "says": "b is <above> a"}
     return {
         "title": "A title & more",
-        "tasks": {"task-s": {"title": "Task S", "about": "About S."}, "task-t": {}},
-        "runs": {run: {"group": of, "task": f"task-{of}", "label": f"run <{run}>"} for run, (of, _) in runs.items()},
+        "tasks": {"task-s": {}, "task-t": {}},
+        "about": {"task-s": {"title": "Task S", "about": "About S."}},
+        "runs": {run: {"group": of, "task": f"task-{of}"} for run, (of, _) in runs.items()},
         "figures": {
             f"fig-{task}": {
                 "title": f"Figure {task}",
                 "caption": "What it shows",
-                "runs": [run for run in runs if run.startswith(task)],
+                "runs": {run: f"run <{run}>" for run in runs if run.startswith(task)},
                 "x_label": "step",
                 "y_label": "MSE",
             }
@@ -64,7 +65,7 @@ def make_project(root, sample=False, profile="full"):
             | {
                 "question": "Is it so?",
                 "figure": "fig-s",
-                "runs": ["s-a", "s-b"],
+                "runs": {"s-a": "run <s-a>", "s-b": "run <s-b>"},
                 "checks": [order],
                 "note": "Our note",
             },
@@ -72,7 +73,7 @@ def make_project(root, sample=False, profile="full"):
             | {
                 "question": "And this?",
                 "figure": ["fig-t"],
-                "runs": ["t-a"],
+                "runs": {"t-a": "run <t-a>"},
                 "checks": [{"run": "t-a", "metric": "test.mse", "at_most": 1}],
             },
             "s-more": claim
@@ -80,7 +81,7 @@ def make_project(root, sample=False, profile="full"):
                 "report": "beyond",
                 "reported": "",
                 "question": "Ours",
-                "runs": ["s-a"],
+                "runs": {"s-a": "run <s-a>"},
                 "checks": [{"run": "s-a", "metric": "test.mse", "at_most": 1.5}],
             },
         },
@@ -121,8 +122,8 @@ def test_page_shows_every_claim_with_its_verdict_and_numbers(tmp_path):
         assert row.xpath(".//td")[-1].text_content().split(maxsplit=1)[1] == word
         assert reports["claims"][name]["question"] in text
         assert reports["claims"][name]["reported"] in text
-        for run in reports["claims"][name]["runs"]:
-            assert reports["runs"][run]["label"] in text
+        for label in reports["claims"][name]["runs"].values():
+            assert label in text
         assert "commit 0123456789 on a machine" in text
     assert "1.000 ± 0.040" in page.xpath("//article[@id='A-s-one']//table")[0].text_content()
     assert [heading.text for heading in page.xpath("//h2")[1:3]] == ["Task S", "task-t"]
@@ -169,7 +170,7 @@ def test_claims_file_holds_every_number(tmp_path):
     assert claim["task"] == "task-s"
     (check,) = claim["checks"]
     assert check["outcome"] == "holds"
-    assert check["values"]["s-b"] == {"value": 2.0, "spread": 0.04, "seeds": 1}
+    assert check["values"]["s-b"].items() >= {"value": 2.0, "spread": 0.04, "seeds": 1, "label": "run <s-b>"}.items()
     assert claim["runs"]["s-b"]["values"]["validation_mse.final"]["spread"] == 0.1
     assert claim["made"] == [MADE]
 
@@ -246,7 +247,7 @@ def test_measured_numbers(value, spread, text):
         ("validation.mse", "validation MSE"),
         ("test.pearson", "test Pearson"),
         ("validation_mse.final", "validation MSE at the end"),
-        ("train_loss.swing", "train loss, swing"),
+        ("train_loss.swing", "train loss swing in the second half"),
         ("test.term_f1", "test term F1"),
         ("weights", "weights"),
     ],

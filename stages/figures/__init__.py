@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from stages.config import check
 from stages.errors import InputError
@@ -26,7 +26,7 @@ from stages.storage import read_json
 
 
 class FigureEntry(BaseModel):
-    """The keys that figures of every kind share."""
+    """The keys that figures of every kind share. `runs` maps each run to what a reader sees."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,7 +35,7 @@ class FigureEntry(BaseModel):
     baseline: str | None = None
     title: str
     caption: str = ""
-    runs: list[str]
+    runs: Annotated[dict[str, str], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,6 @@ class Sources:
     profile: str
     runs: Mapping[str, Mapping[str, Any]] = field(repr=False)
     root: Path = Path()
-
-    def label(self, run: str) -> str:
-        return str(self.runs[run].get("label", run))
 
     def folder(self, run: str) -> Path:
         folder = self.root / "models" / self.profile / str(self.runs[run].get("group", run)) / run

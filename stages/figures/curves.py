@@ -73,9 +73,9 @@ def thin(n: int, most: int = POINTS) -> np.ndarray:
 
 
 def read(entry: Entry, sources: Sources) -> Table:
-    """Run, seed, x, value, smoothed: smoothed over all points, then thinned."""
+    """Run, seed, x, value, smoothed: smoothed over all points, then thinned. x counts the entry's `x`."""
     rows = []
-    for run in entry.runs:
+    for run, label in entry.runs.items():
         for seed, curve in sources.history(run, entry.x, entry.curve).items():
             x, y = np.array(curve.x), np.array(curve.y)
             if entry.x_max is not None:
@@ -85,9 +85,8 @@ def read(entry: Entry, sources: Sources) -> Table:
             if entry.y_scale == "log" and y.min() <= 0:
                 raise InputError(f"reports.yaml: a figure of the run {run!r} has y_scale log, but {entry.curve} is ≤ 0")
             smoothed = np.exp(smooth(np.log(y))) if entry.y_scale == "log" else smooth(y)
-            label = sources.label(run)
             rows += [(label, seed, _number(x[i]), float(y[i]), float(smoothed[i])) for i in thin(len(x))]
-    return Table(("run", "seed", entry.x, "value", "smoothed"), rows)
+    return Table(("run", "seed", "x", "value", "smoothed"), rows)
 
 
 def _number(x: float) -> int | float:
