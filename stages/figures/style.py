@@ -50,7 +50,7 @@ class Sheet:
     def __init__(self, title: str, footer: str, sample: bool) -> None:
         with rc_context(_RC):
             self.figure = Figure(figsize=(6.4, 4.4), dpi=100, facecolor="white")
-            self.axes: Axes = self.figure.add_axes((0.115, 0.165, 0.865, 0.64))
+            self.axes: Axes = self.figure.add_axes((0.115, 0.165, 0.85, 0.64))
             for side in ("top", "right"):
                 self.axes.spines[side].set_visible(False)
             self.axes.grid(color=GRID, linewidth=0.8)
