@@ -3,28 +3,26 @@
 A stage drops what MLflow should know into outbox/ (files only, no import of mlflow, which costs seconds in every
 process), and a later call of `send` empties the outbox through stages/tracking_send.py in a process of its own. A dead
 or slow server can therefore neither stop a training nor shift its random numbers: the outbox waits, and the next stage
-tries again. history.csv in the model folder stays the truth. docs of MLflow's side: stages/tracking_send.py.
+tries again. history.csv in the model folder stays the truth. What MLflow gets of it: stages/tracking_mlflow.py.
 """
 
-import contextlib
-import csv
 import hashlib
 import json
+import math
 import os
 import shutil
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-from stages.storage import ROOT, project_root, whole_folder, write_json
+from stages.storage import ROOT, write_json
+from stages.tracking_outbox import environment, new_entry, outcome, place, quietly, sender_command, waiting, warn
 
-Row = Mapping[str, float | int | str | None]
+Row = Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -33,8 +31,9 @@ class Training:
 
     `about` is the content of the model folder's run.json: config (with its task), data (name, sample, sha256, bytes)
     and plain values such as parameters or precision. `source` is the path of the training tensors from the project
-    root. `signature` gives the network's inputs by name and its output as (dtype, shape), with -1 where a size is free:
-    {"inputs": {"first": ("int64", (-1, -1))}, "output": ("float32", (-1,))}; without it no model is logged.
+    root. `facts` are the data's facts that the task builds its network from. `signature` gives the network's inputs by
+    name and its output as (dtype, shape), with -1 where a size is free:
+    {"inputs": {"first": ("int64", (-1, -1))}, "output": ("float32", (-1,))}; without these two no model is logged.
     """
 
     profile: str
@@ -45,6 +44,7 @@ class Training:
     stage: str
     figures: Sequence[str] = ()
     source: str = ""
+    facts: Mapping[str, Any] | None = None
     signature: Mapping[str, Any] | None = None
 
     @property
@@ -105,24 +105,26 @@ def record(
     Call it when both files are in place. `started` is seconds since 1970. The files may vanish afterwards, as those in
     DVC's temporary experiment folders do.
     """
-    with _entry("run", training.key) as folder:
+    with quietly(), new_entry("run", training.key) as folder:
         shutil.copyfile(history, folder / "history.csv")
-        if weights is not None:
+        if weights is not None and training.facts is not None and training.signature is not None:
             (folder / "model").mkdir()
             _link(weights, folder / "model" / "weights.safetensors")
             write_json(folder / "model" / "run.json", training.about)
+            write_json(folder / "model" / "facts.json", training.facts)
         write_json(folder / "entry.json", {"kind": "run", **training.content, **_times(started), "status": status})
 
 
 def record_scores(key: str, scores: Mapping[str, float]) -> None:
     """Add an evaluation's scores, such as {"validation.mse": 1.4}, to the run that `study_key` names."""
-    with _entry("scores", key) as folder:
-        write_json(folder / "entry.json", {"kind": "scores", "key": key, "scores": dict(scores), **_times(None)})
+    with quietly(), new_entry("scores", key) as folder:
+        found = {name: value for name, value in scores.items() if _finite(value) is not None}
+        write_json(folder / "entry.json", {"kind": "scores", "key": key, "scores": found, **_times(None)})
 
 
 def record_plots(key: str, plots: Sequence[Path]) -> None:
     """Add figure files to the run that `study_key` names; a file that does not exist is left out."""
-    with _entry("plots", key) as folder:
+    with quietly(), new_entry("plots", key) as folder:
         (folder / "plots").mkdir()
         for plot in plots:
             if plot.exists():
@@ -136,13 +138,18 @@ def send(max_seconds: float = 60.0) -> None:
         return
     try:
         done = subprocess.run(  # the process has its own alarm; this limit is for when even that hangs
-            _command(max_seconds), env=environment(), cwd=ROOT, text=True, capture_output=True, timeout=max_seconds + 30
+            sender_command(max_seconds),
+            env=environment(),
+            cwd=ROOT,
+            text=True,
+            capture_output=True,
+            timeout=max_seconds + 30,
         )
-        _warn(_outcome(done.stdout, done.stderr))
+        warn(outcome(done.stdout, done.stderr))
     except subprocess.TimeoutExpired:
-        _warn(f"cannot be reached (no answer within {max_seconds + 30:.0f} s)")
+        warn(f"cannot be reached (no answer within {max_seconds + 30:.0f} s)")
     except OSError as error:
-        _warn(f"cannot be reached ({error})")
+        warn(f"cannot be reached ({error})")
 
 
 class Tracker:
@@ -157,7 +164,7 @@ class Tracker:
         self.interval = interval
         self.started = time.time()
         self._due = time.monotonic() + interval
-        self._folder = _place("live", training.key)
+        self._folder = place("live", training.key)
         self._sender: subprocess.Popen[str] | None = None
         self._warned = False
 
@@ -172,7 +179,7 @@ class Tracker:
         try:
             self._write(rows, total, "RUNNING")
             self._sender = subprocess.Popen(
-                _command(self.interval, "--nice"),
+                sender_command(self.interval, "--nice"),
                 env=environment(),
                 cwd=ROOT,
                 text=True,
@@ -192,24 +199,24 @@ class Tracker:
         """Keep the curve of a training that cannot go on, marked as failed."""
         self._stop()
         if rows:
-            with _quietly():
+            with quietly():
                 self._write(rows, len(rows), "FAILED")
 
     def _write(self, rows: Sequence[Row], total: int, status: str) -> None:
         # One file, replaced as a whole: a sender that reads it meanwhile sees the old curve or the new one.
         times = {**_times(self.started), "status": status, "total": total}
         columns = list(dict.fromkeys(name for row in rows for name in row))
-        history = [columns, *([row.get(name) for name in columns] for row in rows)]
+        history = [columns, *([_finite(row.get(name)) for name in columns] for row in rows)]
         write_json(self._folder / "entry.json", {"kind": "run", **self.training.content, **times, "history": history})
 
     def _reap(self) -> None:
         if self._sender is not None:
-            self._complain(_outcome(self._sender.communicate()[0], ""))
+            self._complain(outcome(self._sender.communicate()[0], ""))
             self._sender = None
 
     def _complain(self, problem: str | None) -> None:
         if not self._warned:
-            self._warned = _warn(problem)
+            self._warned = warn(problem)
 
     def _stop(self) -> None:
         if self._sender is not None:
@@ -222,78 +229,9 @@ class Tracker:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def outbox(root: Path | None = None) -> Path:
-    return (root or project_root()) / "outbox"
-
-
-def waiting(root: Path | None = None) -> list[Path]:
-    """Entries in the outbox, the oldest first."""
-    # Names begin with nanoseconds since 1970 and end with a hash of the key; temporary ones begin with a dot.
-    return sorted(folder for folder in outbox(root).glob("[0-9]*") if folder.is_dir())
-
-
-def environment(root: Path | None = None) -> dict[str, str]:
-    """The environment MLflow is run in: nothing sent home, quick failures, this project's store by default."""
-    defaults = {
-        "MLFLOW_TRACKING_URI": f"sqlite:///{(root or project_root()) / 'mlflow.db'}",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        "GIT_PYTHON_REFRESH": "quiet",
-    }
-    return {**defaults, **{name: value for name, value in os.environ.items() if value or name not in defaults}}
-
-
-def shown_uri() -> str:
-    """The tracking server's address without any password in it."""
-    parts = urlsplit(environment()["MLFLOW_TRACKING_URI"])
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
-def _command(max_seconds: float, *options: str) -> list[str]:
-    root, seconds = str(project_root()), str(max_seconds)
-    return [sys.executable, "-m", "stages.tracking_send", "--root", root, "--max-seconds", seconds, *options]
-
-
-def _outcome(stdout: str, stderr: str) -> str | None:
-    """What went wrong, from the sender's last line; None if nothing did."""
-    try:
-        return json.loads(stdout.strip().splitlines()[-1])["problem"]
-    except (json.JSONDecodeError, IndexError):
-        return f"could not be told ({(stderr.strip().splitlines() or ['the sending process was stopped'])[-1]})"
-
-
-def _warn(problem: str | None) -> bool:
-    if problem is None:
-        return False
-    count = len({folder.name.rpartition("-")[2] for folder in waiting()})
-    runs = "1 run waits" if count == 1 else f"{count} runs wait"
-    ends = "is" if count == 1 else "are"
-    line = f"warning: MLflow at {shown_uri()} {problem}; {runs} in outbox/ and {ends} sent by the next stage"
-    print(" ".join(line.split()), file=sys.stderr)
-    return True
-
-
-@contextlib.contextmanager
-def _entry(kind: str, key: str) -> Iterator[Path]:
-    """A folder that gets its name in the outbox when the block ends well."""
-    with _quietly(), whole_folder(_place(kind, key)) as folder:
-        yield folder
-
-
-def _place(kind: str, key: str) -> Path:
-    return outbox() / f"{time.time_ns()}-{os.getpid()}-{kind}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
-
-
-@contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """A full disk or a read-only outbox must not fail a stage whose own work is done."""
-    try:
-        yield
-    except OSError as error:
-        print(f"warning: MLflow will not hear of this run: {error}", file=sys.stderr)
+def _finite(value: float | None) -> float | None:
+    """JSON knows no NaN."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _times(started: float | None) -> dict[str, int]:
@@ -321,9 +259,3 @@ def _git_tags() -> dict[str, str]:
     except (OSError, subprocess.CalledProcessError):
         return {}
     return {"mlflow.source.git.commit": commit, "git.changed": "true" if changed else "false"}
-
-
-def read_history(path: Path) -> list[list[Any]]:
-    """A history.csv as a list of rows, the names of the columns first."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.reader(file))

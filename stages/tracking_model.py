@@ -1,4 +1,4 @@
-"""What `mlflow.pyfunc.load_model` calls to get a trained network back: run.json says how, the weights say what."""
+"""What `mlflow.pyfunc.load_model` calls to get a trained network back: run.json and facts.json say how to build it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,10 +9,11 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def _build(config: Mapping[str, Any]) -> "nn.Module":
+def _build(config: Mapping[str, Any], facts: Mapping[str, Any]) -> "nn.Module":
     from stages.tasks import get
 
-    return get(config["task"]).build(config)
+    task = get(config["task"])
+    return task.build(config["model"], task.networks[config["model"]].model_validate(config["network"]), facts)
 
 
 class TrackedModel:
@@ -34,12 +35,12 @@ class TrackedModel:
 
 
 def _load_pyfunc(data_path: str) -> TrackedModel:
-    """MLflow's name for it. `data_path` holds run.json and weights.safetensors, as a seed's model folder does."""
+    """MLflow's name for it. `data_path` holds run.json, the data's facts.json and weights.safetensors."""
     from safetensors.torch import load_file
 
     from stages.storage import read_json
 
     folder = Path(data_path)
-    network = _build(read_json(folder / "run.json")["config"])
+    network = _build(read_json(folder / "run.json")["config"], read_json(folder / "facts.json"))
     network.load_state_dict(load_file(folder / "weights.safetensors"))
     return TrackedModel(network)
