@@ -116,18 +116,26 @@ class _Recurrence(torch.autograd.Function):
 
 
 class PackedLSTM(nn.Module):
-    """One layer and direction. Parameters are named, shaped and initialised as in `torch.nn.LSTM`."""
+    """One layer and direction; parameters are named and shaped as in `torch.nn.LSTM`.
 
-    def __init__(self, input_size: int, hidden_size: int) -> None:
+    initialization: "torch", every entry uniform within 1/√hidden_size, or "tensorflow", what TensorFlow 1's LSTMCell
+    begins with: one Glorot-uniform kernel over input and state, biases 0, and 1 added to the forget gate.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, initialization: str = "torch") -> None:
         super().__init__()
-        bound = 1 / math.sqrt(hidden_size)
-        for name, shape in {
-            "weight_ih_l0": (4 * hidden_size, input_size),
-            "weight_hh_l0": (4 * hidden_size, hidden_size),
-            "bias_ih_l0": (4 * hidden_size,),
-            "bias_hh_l0": (4 * hidden_size,),
-        }.items():
-            self.register_parameter(name, nn.Parameter(torch.empty(shape).uniform_(-bound, bound)))
+        self.weight_ih_l0 = nn.Parameter(torch.empty(4 * hidden_size, input_size))
+        self.weight_hh_l0 = nn.Parameter(torch.empty(4 * hidden_size, hidden_size))
+        self.bias_ih_l0 = nn.Parameter(torch.zeros(4 * hidden_size))
+        self.bias_hh_l0 = nn.Parameter(torch.zeros(4 * hidden_size))
+        glorot = initialization == "tensorflow"
+        bound = math.sqrt(6 / (input_size + 5 * hidden_size)) if glorot else 1 / math.sqrt(hidden_size)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                if parameter.dim() == 2 or not glorot:
+                    parameter.uniform_(-bound, bound)
+            if glorot:
+                self.bias_ih_l0[hidden_size : 2 * hidden_size] = 1
 
     def forward(self, packed: Packed) -> Tensor:
         """The state after each word of `packed`, as packed rows [N, hidden_size]."""

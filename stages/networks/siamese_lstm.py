@@ -17,7 +17,8 @@ class SiameseLSTM(nn.Module):
     word), "mean" or "max" over the real words · head: "cosine", "manhattan", "pearson" or "fully_connected" with
     hidden layers of `head_sizes` · symmetric: feed the fully connected head |h₁ − h₂| (Tai et al. 2015) rather than
     h₁ − h₂ (report A) beside h₁ · h₂, with `dropout` on
-    its input and hidden layers. Dropout before the head would set the two sentences apart at random.
+    its input and hidden layers (before the head it would set the two sentences apart at random) · initialization: of the
+    LSTM, see `PackedLSTM`.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class SiameseLSTM(nn.Module):
         head_sizes: tuple[int, ...] = (),
         symmetric: bool = False,
         dropout: float = 0.0,
+        initialization: str = "torch",
     ) -> None:
         super().__init__()
         self.directions, self.pooling = directions, pooling
@@ -38,7 +40,7 @@ class SiameseLSTM(nn.Module):
         self.layers = nn.ModuleList()
         for _ in range(layers):
             passes = 1 if directions == "forward" else 2
-            self.layers.append(nn.ModuleList(PackedLSTM(width, hidden_size) for _ in range(passes)))
+            self.layers.append(nn.ModuleList(PackedLSTM(width, hidden_size, initialization) for _ in range(passes)))
             width = 2 * hidden_size if directions == "concat" else hidden_size
         self.head = (
             _FullyConnected(width, head_sizes, symmetric, dropout) if head == "fully_connected" else _HEADS[head]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
 from stages.errors import InputError
@@ -36,9 +36,11 @@ class SiameseLSTMOptions(_Strict):
     directions: Literal["forward", "sum", "concat"] = "forward"
     pooling: Literal["last", "mean", "max"] = "last"
     head: Literal["cosine", "manhattan", "pearson", "fully_connected"] = "cosine"
-    head_sizes: tuple[PositiveInt, ...] = ()
+    #: On the command line a list of one is a single value.
+    head_sizes: Annotated[tuple[PositiveInt, ...], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)] = ()
     symmetric: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    initialization: Literal["torch", "tensorflow"] = "torch"
 
 
 class SentencePairs(Split):
