@@ -16,9 +16,8 @@ class SiameseLSTM(nn.Module):
     directions: "forward", or both directions joined by "sum" or "concat" · pooling: "last" (the state at the last real
     word), "mean" or "max" over the real words · head: "cosine", "manhattan", "pearson" or "fully_connected" with
     hidden layers of `head_sizes` · symmetric: feed the fully connected head |h₁ − h₂| (Tai et al. 2015) rather than
-    h₁ − h₂ (report A) beside h₁ · h₂, with `dropout` on
-    its input and hidden layers (before the head it would set the two sentences apart at random) · initialization: of the
-    LSTM, see `PackedLSTM`.
+    h₁ − h₂ (report A) beside h₁ · h₂ · dropout: on that head's input and hidden layers (before the head it would set
+    the two sentences apart at random) · initialization: of the LSTM, see `PackedLSTM`.
     """
 
     def __init__(
