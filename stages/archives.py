@@ -47,6 +47,9 @@ def _extract_tar(archive: Path, folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             with content.extractfile(member) as source, target.open("wb") as file:
                 shutil.copyfileobj(source, file, 1 << 20)
+        # Only at its end does a compressed stream tell that nothing is missing and its checksum is right.
+        while content.fileobj.read(1 << 20):
+            pass
 
 
 def _extract_zip(archive: Path, folder: Path) -> None:
@@ -87,5 +90,5 @@ def _intact(archive: Path) -> Iterator[None]:
     )
     try:
         yield
-    except damaged as error:
-        raise InputError(f"{archive}: truncated or damaged archive ({error}); fetch it again") from None
+    except damaged:
+        raise InputError(f"{archive}: truncated or damaged archive; fetch it again") from None

@@ -22,7 +22,7 @@ SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe qui ro su ta ve wi xo za bren c
 
 
 def write(folder: Path, seed: int) -> None:
-    """Write glove.6B.50d.txt: a word and 50 values a line, parted by spaces; five digits a value, as in the real one."""
+    """Write glove.6B.50d.txt: a word and 50 values a line, parted by spaces, five digits a value as in the real one."""
     with (folder / "glove.6B.50d.txt").open("w", encoding="utf-8", newline="\n") as file:
         for word, vector in _vectors(seed):
             file.write(word + " " + " ".join(f"{value:.5g}" for value in vector.tolist()) + "\n")
