@@ -78,6 +78,7 @@ def train(run: Run) -> None:
                 about=made,
                 stage=f"train@{run.id}",
                 source=str(run.data / "tensors.safetensors"),
+                facts=facts,
                 signature=_signature(network, splits["validation"]),
             )
             tracker = Tracker(about)
@@ -108,7 +109,7 @@ def _fingerprint(run: Run, digest: str, threads: int) -> str:
     """A hash of all that shapes the weights: settings, data, thread count, and the project's code in this process."""
     parts = [json.dumps(run.parameters(), sort_keys=True), digest, str(threads), run.profile]
     for name, module in sorted(sys.modules.items()):
-        if name == "__main__" or name.split(".")[0] == "stages":
+        if name == "__main__" or (name.startswith("stages.") and not name.startswith("stages.tracking")):
             parts.append(Path(module.__file__).read_text(encoding="utf-8"))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
