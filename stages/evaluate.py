@@ -20,6 +20,7 @@ from stages.curves import read_history, summary
 from stages.errors import InputError
 from stages.errors import run as run_stage
 from stages.storage import ROOT, read_json, whole_folder, write_json
+from stages.tasks import Batch
 
 HELD_OUT = ("validation", "test")
 RESAMPLES = 200
@@ -58,7 +59,6 @@ def evaluate_group(group: str, profile: Profile) -> None:
     if profile != "sample":
         content["made"] = provenance()
     write_json(Path("metrics", profile, "runs", f"{group}.json"), content)
-    tracking.send()
 
 
 def evaluate_study(run: Run) -> None:
@@ -83,7 +83,6 @@ def evaluate(run: Run, seed: int, predictions_file: Path) -> dict[str, Any]:
     Spread is the bootstrap standard error of a score over the split's examples (Efron 1979).
     """
     import torch
-    from lightning_fabric import Fabric
     from safetensors.torch import load_file
 
     from stages.prediction import load_data, predict
@@ -93,12 +92,16 @@ def evaluate(run: Run, seed: int, predictions_file: Path) -> dict[str, Any]:
     splits = run.task.load(tensors, facts, run.options)
     network = run.task.build(run.model, run.network, facts)
     network.load_state_dict(load_file(run.folder / f"seed-{seed}" / "weights.safetensors"))
-    fabric = Fabric(accelerator="auto", devices=1, precision=run.settings.precision)
-    network = fabric.setup(network)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device)
+
+    def to_device(batch: Batch) -> Batch:
+        return Batch(tuple(tensor.to(device) for tensor in batch.inputs), batch.target)
+
     scores, spread, rows = {}, {}, []
     for name in HELD_OUT:
         targets = splits[name].targets
-        predictions = predict(run, network, splits[name], fabric)
+        predictions = predict(run, network, splits[name], to_device)
         scores |= {f"{name}.{metric}": value for metric, value in run.task.scores(predictions, targets).items()}
         errors = bootstrap(run.task.metrics, predictions, targets)
         spread |= {f"{name}.{metric}": value for metric, value in errors.items()}

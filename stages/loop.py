@@ -140,6 +140,6 @@ def _validate(run: Run, network: nn.Module, splits: Mapping[str, Split], fabric:
     """The task's cheap metrics on the splits it watches, by history.csv's names. Choices go by validation alone."""
     row = {}
     for name in run.task.watched:
-        predictions = predict(run, network, splits[name], fabric)
+        predictions = predict(run, network, splits[name], fabric.to_device)
         row |= {f"{name}_{key}": value for key, value in run.task.metrics(predictions, splits[name].targets).items()}
     return row

@@ -5,14 +5,14 @@ Writes metrics/<profile>/figures/<id>.svg, .png, and .csv with everything that i
 
 import argparse
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stages.errors import InputError, run
 from stages.figures import Sources, Table, parse_entry
 from stages.figures.style import Sheet
-from stages.storage import read_yaml, whole_file
+from stages.storage import read_json, read_yaml, whole_file
 
 
 def plot(figure: str, profile: str, reports: Mapping[str, Any], root: Path = Path()) -> list[Path]:
@@ -51,8 +51,22 @@ def main() -> None:
     reports = read_yaml(Path("reports.yaml"))
     if not isinstance(reports.get("figures"), dict) or not isinstance(reports.get("runs"), dict):
         raise InputError("reports.yaml: expected the keys `runs` and `figures`, each with ids below it")
-    for path in plot(arguments.figure, arguments.profile, reports):
-        print(path)
+    paths = plot(arguments.figure, arguments.profile, reports)
+    _track(arguments.figure, arguments.profile, reports, paths)
+    print(*paths, sep="\n")
+
+
+def _track(figure: str, profile: str, reports: Mapping[str, Any], paths: Sequence[Path]) -> None:
+    """Have MLflow show the figure with every run that is drawn in it."""
+    from stages import tracking
+
+    sources = Sources(profile, reports["runs"])
+    for name in reports["figures"][figure]["runs"]:
+        folder = sources.folder(name)
+        made = read_json(folder / "run.json")
+        for seed in folder.glob("seed-*"):
+            key = tracking.study_key(profile, name, int(seed.name.removeprefix("seed-")), made)
+            tracking.record_plots(key, [path for path in paths if path.suffix != ".csv"])
 
 
 if __name__ == "__main__":

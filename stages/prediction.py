@@ -1,16 +1,15 @@
 """What training, evaluation and `predict` share: a task's data from disk, and a network's predictions for it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from stages.config import Run
 from stages.storage import read_json
-from stages.tasks import Split
+from stages.tasks import Batch, Split
 
 
 def load_data(run: Run) -> tuple[dict[str, Any], Mapping[str, Tensor]]:
@@ -20,12 +19,14 @@ def load_data(run: Run) -> tuple[dict[str, Any], Mapping[str, Tensor]]:
 
 
 @torch.no_grad()
-def predict(run: Run, network: nn.Module, split: Split, fabric: Fabric, batch_size: int = 256) -> list[Any]:
-    """One prediction an example, in the split's order."""
+def predict(
+    run: Run, network: nn.Module, split: Split, to_device: Callable[[Batch], Batch], batch_size: int = 256
+) -> list[Any]:
+    """One prediction an example, in the split's order; `to_device` moves a batch to where the network is."""
     network.eval()
     found: list[Any] = [None] * len(split)
     for index in split.parts(batch_size):
-        predictions = run.task.predict(network, fabric.to_device(split.batch(index)))
+        predictions = run.task.predict(network, to_device(split.batch(index)))
         for place, prediction in zip(index.tolist(), predictions, strict=True):
             found[place] = prediction
     return found

@@ -195,6 +195,10 @@ def main() -> None:
         print(markdown(judged, f"metrics/{arguments.profile}/index.html"))
         return
     print(report(arguments.profile, reports))
+    # The stages before are short and many; what they have for MLflow goes out in one process here.
+    from stages import tracking
+
+    tracking.send()
 
 
 if __name__ == "__main__":

@@ -42,7 +42,6 @@ class Training:
     seed: int
     about: Mapping[str, Any]
     stage: str
-    figures: Sequence[str] = ()
     source: str = ""
     facts: Mapping[str, Any] | None = None
     signature: Mapping[str, Any] | None = None
@@ -64,7 +63,6 @@ class Training:
                 "study.profile": self.profile,
                 "study.group": self.group,
                 "study.run": self.run,
-                "study.figures": " ".join(self.figures),
                 "study.data": self.about["data"]["name"],
                 "dvc.stage": self.stage,
                 "mlflow.source.name": self.stage,

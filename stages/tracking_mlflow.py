@@ -73,6 +73,7 @@ class Sender:
         else:
             for plot in sorted((folder / "plots").iterdir()):
                 self.client.log_artifact(run.info.run_id, str(plot), "plots")
+                self.client.set_tag(run.info.run_id, f"figure.{plot.stem}", f"plots/{plot.name}")
 
     def _send_run(self, entry: dict[str, Any], folder: Path) -> None:
         live = entry["status"] == "RUNNING"

@@ -56,7 +56,6 @@ def training(run: str = "A-sts-best", lr: float = 1.0, **changes: object) -> Tra
         "seed": 0,
         "about": about,
         "stage": f"train@{run}",
-        "figures": ("A-sts-lr", "A-sts-hidden"),
         "source": "data/sample/sts/tensors.safetensors",
         "facts": {"width": WIDTH},
         "signature": signature,
@@ -342,7 +341,6 @@ def test_a_run_carries_all_that_the_design_promises(
         "study.key": one.key,
         "study.profile": "sample",
         "study.group": "A-sts",
-        "study.figures": "A-sts-lr A-sts-hidden",
         "study.data": "sample data (generated)",
         "dvc.stage": "train@A-sts-best",
     }
