@@ -19,6 +19,8 @@ $(VENV)/installed: requirements.lock
 	awk '/^[a-z0-9]/ { take = /^uv==/ } take' requirements.lock > $(VENV)/uv.lock
 	$(VENV)/bin/python -m pip install --quiet --no-deps --require-hashes --requirement $(VENV)/uv.lock
 	$(UV_SYNC)
+	# The user's own `mlflow ui` sends nothing home either.
+	echo 'export MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true' >> $(VENV)/bin/activate
 	touch $@
 
 test: setup
