@@ -26,7 +26,7 @@ def make_run(root, run, histories, sample=False, group="g"):
         rows = [f"{step},{step / 10},1.0,0.5,{'' if value is None else value}\n" for step, value in history]
         (folder / f"seed-{seed}" / "history.csv").write_text(HEADER + "".join(rows))
     data = {"name": "sample data (generated)" if sample else "Some Data", "sample": sample, "sha256": "0", "bytes": 1}
-    (folder / "run.json").write_text(json.dumps({"run": run, "data": data}))
+    (folder / "run.json").write_text(json.dumps({"run": run, "config": {"task": "t"}, "data": data}))
     return {"group": group, "task": "t"}
 
 
@@ -213,13 +213,13 @@ def test_unknown_figure_is_named(tmp_path):
 
 
 @pytest.mark.pipeline
-def test_command_line(tmp_path):
+def test_command_line(tmp_path, copy_of_the_code):
     runs = {"a": make_run(tmp_path, "a", {0: falling(20)})}
     (tmp_path / "reports.yaml").write_text(json.dumps(make_reports(runs)))
 
     def call(*words):
         command = [sys.executable, "-m", "stages.plot", "--profile", "full", *words]
-        return subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+        return subprocess.run(command, cwd=copy_of_the_code, capture_output=True, text=True)
 
     # DVC appends the entry's keys.
     done = call("--figure", "f", "--group", "g", "--runs.a", "label of a")
