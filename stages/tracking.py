@@ -157,7 +157,7 @@ class Tracker:
     at the clock.
     """
 
-    def __init__(self, training: Training, interval: float = 60.0) -> None:
+    def __init__(self, training: Training, interval: float = 300.0) -> None:
         self.training = training
         self.interval = interval
         self.started = time.time()
