@@ -1,0 +1,304 @@
+"""The pipeline as DVC runs it: what it depends on, what it runs again, and what users see of it."""
+
+import ast
+import csv
+import io
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import one_error_line
+
+from stages.storage import ROOT, read_yaml
+
+STAGES = ROOT / "stages"
+TASKS = sorted(path.stem for path in (STAGES / "tasks").glob("[!_]*.py"))
+CODE = sorted(path for path in STAGES.rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def imports(path: Path) -> set[str]:
+    """The modules that a file imports anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{name.name}" for name in node.names if node.module == "stages"}
+    return found
+
+
+def test_stages_know_no_task_by_name() -> None:
+    """A second task must need no change outside its own modules, samples and YAML."""
+    for path in CODE:
+        if path.parent.name in ("tasks", "samples"):
+            continue
+        names = {node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)}
+        assert not names & set(TASKS), path
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"\btask(_name)?\s*(==|!=|in\b)\s*[\"'(\[{]", text), path
+        assert not any(f"stages.tasks.{task}" in imports(path) for task in TASKS), path
+
+
+def test_networks_import_torch_alone() -> None:
+    for path in (STAGES / "networks").glob("*.py"):
+        outside = {name.partition(".")[0] for name in imports(path) if not name.startswith("stages.networks")}
+        assert outside <= {"torch", *sys.stdlib_module_names}, path
+
+
+def test_imports_run_one_way() -> None:
+    """stages → tasks → networks: a task uses text steps, errors and networks; a network uses networks."""
+    for path in (STAGES / "tasks").glob("*.py"):
+        used = {name for name in imports(path) if name.startswith("stages")} - {"stages"}
+        allowed = ("stages.tasks", "stages.networks", "stages.errors", "stages.storage", "stages.text")
+        assert all(name.startswith(allowed) for name in used), (path, used)
+    for path in (STAGES / "networks").glob("*.py"):
+        assert all(name.startswith("stages.networks") for name in imports(path) if name.startswith("stages")), path
+
+
+# ── A small project of its own ────────────────────────────────────────────────────────────────────────────────────────
+
+RUNS = ["A-sts-best", "A-sts-lr-1"]
+FIGURE = "A-sts-lr"
+
+# Python imports this at its start; each stage then leaves a note of the project's files that it opened and imported.
+WATCHER = """
+import atexit, json, os, sys
+
+words = sys.orig_argv
+folder = os.environ.get("WATCH_FOLDER", "")
+stage = next((word for word in words if word.startswith("stages.")), "")
+if folder and "-m" in words and stage and not stage.startswith("stages.tracking"):
+    root, opened = os.getcwd(), set()
+
+    def hook(event, arguments):
+        if event == "open" and isinstance(arguments[0], (str, bytes, os.PathLike)):
+            path = os.path.join(root, os.fsdecode(arguments[0]))
+            flags = arguments[2] if isinstance(arguments[2], int) else 0
+            if path.startswith(root + os.sep) and not flags & (os.O_WRONLY | os.O_RDWR):
+                opened.add(os.path.relpath(path, root))
+
+    def leave():
+        files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+        imported = {os.path.relpath(file, root) for file in files if file and file.startswith(root + os.sep)}
+        note = {"words": words[words.index("-m") + 1:], "opened": sorted(opened), "imported": sorted(imported)}
+        with open(os.path.join(folder, f"{os.getpid()}.json"), "w") as file:
+            json.dump(note, file)
+
+    atexit.register(leave)
+    sys.addaudithook(hook)
+"""
+
+
+def write_yaml(path: Path, content: Any) -> None:
+    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+class Project:
+    """A Git repository with this one's code, dvc.yaml as it is, and few small runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("stages", ".dvc/plots"):
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("dvc.yaml", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
+            shutil.copyfile(ROOT / name, folder / name)
+        reports, params = read_yaml(ROOT / "reports.yaml"), read_yaml(ROOT / "params.yaml")
+        groups = [reports["runs"][run]["group"] for run in RUNS]
+        kept = {"runs": RUNS, "groups": groups, "figures": [FIGURE], "claims": [FIGURE]}
+        for section, names in kept.items():
+            reports[section] = {name: reports[section][name] for name in names}
+        network = {"hidden_size": 8, "head": "cosine"}
+        for run in reports["runs"].values():
+            run["settings"] |= {"network": network}
+        for section in ("figures", "claims"):
+            reports[section][FIGURE]["runs"] = {run: run for run in RUNS}
+        checks = [{"order": RUNS, "metric": "validation_mse.final", "says": "one ends below the other"}]
+        reports["claims"][FIGURE] |= {"checks": checks}
+        params["profile"] = "sample"
+        params["networks"][params["model"]] = network
+        write_yaml(folder / "reports.yaml", reports)
+        write_yaml(folder / "params.yaml", params)
+
+        (folder / "watch").mkdir()
+        (folder / "watch" / "sitecustomize.py").write_text(WATCHER)
+        self.environment = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(folder / "watch"),
+            "WATCH_FOLDER": str(folder / "watch"),
+            # Nothing listens there: what waits for MLflow goes on waiting, and no stage fails for it.
+            "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
+            "DVC_NO_ANALYTICS": "1",
+            **{
+                f"GIT_{role}_{part}": "test@localhost" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")
+            },
+        }
+        (folder / ".gitignore").open("a").write("/watch/\n")
+        self.call("git", "init", "--quiet")
+        self.commit()
+
+    def call(self, *words: str, fails: bool = False) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(words, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False)
+        assert (done.returncode != 0) == fails, f"{words}: {done.stdout}\n{done.stderr}"
+        return done
+
+    def commit(self) -> None:
+        self.call("git", "add", "--all")
+        self.call("git", "commit", "--quiet", "--message", "state")
+
+    def ran(self, done: subprocess.CompletedProcess[str]) -> list[str]:
+        return re.findall(r"Running stage '([^']+)'", done.stdout)
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project(tmp_path_factory.mktemp("project"))
+    project.first = project.call("dvc", "repro")
+    project.notes = [json.loads(path.read_text()) for path in (project.folder / "watch").glob("*.json")]
+    project.commit()
+    return project
+
+
+def stages_of(project: Project) -> dict[str, Any]:
+    """Each stage's command, deps and outs, as DVC itself resolves dvc.yaml."""
+    from dvc.repo import Repo
+
+    found = {}
+    with Repo(str(project.folder)) as repo:
+        for stage in repo.index.stages:
+            found[stage.name] = {
+                "words": shlex.split(stage.cmd),
+                "params": {dep.def_path for dep in stage.deps if hasattr(dep, "params")},
+                "deps": {dep.def_path for dep in stage.deps if not hasattr(dep, "params")},
+                "outs": {out.def_path for out in stage.outs},
+            }
+    return found
+
+
+# Files that a stage reads and that no output of it depends on, with the reason.
+SHAPES_NOTHING = {
+    r"stages/errors\.py": "words of error messages",
+    r"stages/tracking(_\w+)?\.py": "what MLflow is told, beside the outputs",
+    r"stages/(networks/)?__init__\.py": "a docstring and nothing else",
+    r"stages/\w+/__pycache__/.*|stages/__pycache__/.*": "compiled from the modules",
+    r"watch/.*": "this test's own",
+    r"\.git/.*|outbox/.*|mlflow\.db": "for MLflow",
+    r"models/\.resume/.*": "a killed training's own state",
+}
+# What a stage reads although another dependency, or its command, already says all that matters of it.
+READ_ELSEWHERE = {
+    ("evaluate", "reports.yaml"): "the runs of the group, of which the models tell",
+    ("plot", "reports.yaml"): "the figure's entry, which the command carries",
+    ("plot", "stages/tasks/__init__.py"): "imported by stages.config, for what a figure does not use of it",
+    ("report", "stages/tasks/__init__.py"): "imported by stages.config, for what the page does not use of it",
+}
+# What a stage depends on although it was not opened here.
+NOT_OPENED = {
+    ("download", "stages/catalogue.yaml"): "made-up data are not downloaded",
+    ("report", "metrics/sample/figures"): "the page links to the figures, which have to be there",
+}
+
+
+def covered(path: str, by: set[str]) -> bool:
+    return any(path == one or path.startswith(f"{one}/") for one in by)
+
+
+@pytest.mark.pipeline
+def test_every_stage_names_what_it_reads_and_nothing_else(reproduced: Project) -> None:
+    stages = stages_of(reproduced)
+    missing, needless, verbs = [], [], set()
+    for name, stage in stages.items():
+        words = stage["words"][2:]
+        note = next((note for note in reproduced.notes if note["words"] == words), None)
+        assert note, f"{name} was not run"
+        verb = words[0].removeprefix("stages.")
+        verbs.add(verb)
+        read = {path for path in [*note["opened"], *note["imported"]] if (reproduced.folder / path).is_file()}
+        read = {path for path in read if not any(re.fullmatch(rule, path) for rule in SHAPES_NOTHING)}
+        named = stage["deps"] | stage["params"]
+        missing += [
+            f"{name}: {path}"
+            for path in sorted(read)
+            if not covered(path, named | stage["outs"]) and (verb, path) not in READ_ELSEWHERE
+        ]
+        needless += [
+            f"{name}: {dep}"
+            for dep in sorted(named)
+            if not any(covered(path, {dep}) for path in read) and (verb, dep) not in NOT_OPENED
+        ]
+    assert verbs == {"download", "preprocess", "train", "evaluate", "plot", "report"}
+    assert (missing, needless) == ([], [])
+
+
+@pytest.mark.pipeline
+def test_every_knob_of_the_study_is_one_that_it_depends_on(reproduced: Project) -> None:
+    params = read_yaml(ROOT / "params.yaml")
+    for name in ("train-study", "evaluate-study"):
+        named = set(read_yaml(ROOT / "dvc.yaml")["stages"][name]["params"])
+        assert {one.partition(".")[0] for one in named} == set(params)
+        assert {one for one in named if "." in one} == {"networks.${model}", "options.${task}"}
+        assert stages_of(reproduced)[name]["params"] == {"params.yaml"}
+
+
+def test_modules_without_a_dependency_hold_a_docstring_alone() -> None:
+    for path in (STAGES / "__init__.py", STAGES / "networks" / "__init__.py"):
+        (docstring,) = ast.parse(path.read_text(encoding="utf-8")).body
+        assert isinstance(docstring, ast.Expr)
+
+
+@pytest.mark.pipeline
+def test_a_second_reproduction_runs_nothing(reproduced: Project) -> None:
+    assert len(reproduced.ran(reproduced.first)) == len(stages_of(reproduced))
+    again = reproduced.call("dvc", "repro")
+    assert reproduced.ran(again) == []
+    assert "up to date" in again.stdout + again.stderr
+    assert (reproduced.folder / "metrics/sample/index.html").is_file()
+    assert reproduced.call("git", "status", "--porcelain").stdout == ""
+
+
+@pytest.mark.pipeline
+def test_an_experiment_retrains_one_model_and_shows_its_numbers(reproduced: Project) -> None:
+    try:
+        done = reproduced.call("dvc", "exp", "run", "--name", "slower", "-S", "lr=0.01")
+        assert reproduced.ran(done) == ["train-study", "evaluate-study"]
+        diff = json.loads(reproduced.call("dvc", "metrics", "diff", "--json").stdout)
+        (changed,) = diff.get("diff", diff)
+        assert changed == "metrics/study.json"
+        shown = reproduced.call("dvc", "exp", "show", "--csv", "--no-pager").stdout
+        rows = list(csv.DictReader(io.StringIO(shown)))
+        row = next(row for row in rows if row["Experiment"] == "slower")
+        assert float(row["lr"]) == 0.01
+        study = json.loads((reproduced.folder / "metrics/study.json").read_text())
+        for split in ("validation", "test"):
+            for metric, value in study[split].items():
+                assert float(row[f"{split}.{metric}"]) == pytest.approx(value, rel=1e-3)
+        # One column a metric and a knob; DVC adds one for each file that a stage depends on.
+        assert len([name for name in row if not (ROOT / name).exists() and "/" not in name]) <= 40
+        changed = reproduced.call("dvc", "exp", "show", "--csv", "--no-pager", "--only-changed").stdout
+        columns = next(csv.reader(io.StringIO(changed)))
+        assert {"lr", "validation.pearson", "test.pearson"} <= set(columns)
+        assert len(columns) <= 20
+    finally:
+        reproduced.call("git", "checkout", "--quiet", "--", ".")
+        reproduced.call("dvc", "checkout", "--quiet")
+
+
+@pytest.mark.pipeline
+def test_a_bad_value_stops_an_experiment_with_one_line(reproduced: Project) -> None:
+    try:
+        done = reproduced.call("dvc", "exp", "run", "-S", "lr=-1", fails=True)
+        errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        assert errors == ["error: params.yaml: lr = -1: Input should be greater than 0"]
+        assert "Traceback" not in done.stderr
+        one_error_line(reproduced.call(sys.executable, "-m", "stages.train", "--study", fails=True), 2, "lr = -1")
+    finally:
+        reproduced.call("git", "checkout", "--quiet", "--", ".")
+        reproduced.call("dvc", "checkout", "--quiet")
