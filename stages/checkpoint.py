@@ -1,5 +1,6 @@
 """The file that a killed training goes on from."""
 
+import io
 import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -49,8 +50,11 @@ def save(path: Path, fingerprint: str, network: nn.Module, optimizer: Optimizer,
         "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         "state": {name: getattr(state, name) for name in asdict(State())},
     }
+    # torch's own writer reports a full disk in words of its own; Python's raises the system's error.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
     with whole_file(path) as temporary:
-        torch.save(content, temporary)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def restore(path: Path, fingerprint: str, network: nn.Module, optimizer: Optimizer, state: State) -> bool:

@@ -97,12 +97,15 @@ def fit(
         loss = optimizer.step(closure).item()
         state.step += 1
         state.losses.append(loss)
-        if not math.isfinite(loss):
+        validates = state.step % validate_every == 0 or state.step == total
+        # The last step's loss is from before its update, so the weights that it leaves are looked at too.
+        if not math.isfinite(loss) or (validates and not _finite(network)):
             bar.close()
             if tracker:
                 tracker.fail(state.history)
+            what = "the loss is" if not math.isfinite(loss) else "weights are no finite numbers after a loss of"
             raise TrainingError(
-                f"{run.id}, seed {seed}: the loss is {loss} at step {state.step} with learning rate {lr:g}; try"
+                f"{run.id}, seed {seed}: {what} {loss} at step {state.step} with learning rate {lr:g}; try"
                 f" lr {settings.lr / 10:g}, or clip_norm 1.0"
             )
         bar.update()
@@ -111,7 +114,7 @@ def fit(
             row["train_loss"] = sum(state.losses) / len(state.losses)
             state.losses.clear()
             state.history.append(row)
-            if state.step % validate_every == 0 or state.step == total:
+            if validates:
                 row |= _validate(run, network, splits, fabric)
                 value = row[f"validation_{monitor}"]
                 state.note(value if rising else -value, weights_of(network) if settings.keep_best else None)
@@ -125,6 +128,10 @@ def fit(
     # A run of several seeds that is killed later finds this one done.
     save(checkpoint, fingerprint, network, optimizer, state)
     return Trained(state.best_weights if settings.keep_best else weights_of(network), state.history)
+
+
+def _finite(network: nn.Module) -> bool:
+    return all(bool(parameter.isfinite().all()) for parameter in network.parameters())
 
 
 def _say(bar: tqdm, run: Run, seed: int, row: Row, total: int) -> None:

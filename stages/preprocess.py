@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stages.config import Profile, check, parse_options
 from stages.errors import run
-from stages.storage import whole_folder, write_json
+from stages.storage import whole_folder, write_json, write_tensors
 from stages.tasks import get
 
 
@@ -17,8 +17,6 @@ def main() -> None:
     parser.add_argument("--vectors", help="catalogue name of the word vectors, for tasks that use them")
     arguments, words = parser.parse_known_args()
 
-    from safetensors.torch import save_file
-
     task = get(arguments.task)
     options = check(task.Preparation, parse_options(words), f"reports.yaml: tasks.{arguments.task}")
     raw = {
@@ -28,7 +26,7 @@ def main() -> None:
     }
     tensors, facts = task.prepare(raw, options)
     with whole_folder(Path("data", arguments.profile, arguments.task)) as folder:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "tensors.safetensors")
+        write_tensors(folder / "tensors.safetensors", {name: tensor.contiguous() for name, tensor in tensors.items()})
         write_json(folder / "facts.json", {"sample": arguments.profile == "sample", **facts})
     print(f"{arguments.task}: {len(tensors)} tensors, {sum(tensor.nbytes for tensor in tensors.values()) / 1e6:.1f} MB")
 

@@ -6,9 +6,12 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stages.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,6 +58,14 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """JSON with a stable layout, so that equal content means equal bytes. NaN is refused: it is not JSON."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_tensors(path: Path, tensors: "Mapping[str, Tensor]") -> None:
+    """A safetensors file. The library's own writer reports a full disk in words of its own; Python's raises OSError."""
+    from safetensors.torch import save
+
+    with whole_file(path) as temporary:
+        temporary.write_bytes(save(dict(tensors)))
 
 
 def read_json(path: Path) -> dict[str, Any]:

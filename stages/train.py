@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages.config import Profile, Run, read_run
 from stages.errors import run as run_stage
-from stages.storage import whole_folder, write_json
+from stages.storage import whole_folder, write_json, write_tensors
 from stages.tasks import Split
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ def train(run: Run) -> None:
     """Train every seed of a run and write models/<profile>/<group>/<run>."""
     import torch
     from lightning_fabric import Fabric
-    from safetensors.torch import save_file
 
     from stages.loop import fit
     from stages.prediction import load_data
@@ -84,7 +83,7 @@ def train(run: Run) -> None:
             tracker = Tracker(about)
             trained = fit(run, seed, network, splits, fabric, checkpoints[seed], f"{fingerprint} {seed}", tracker)
             (folder / f"seed-{seed}").mkdir()
-            save_file(trained.weights, folder / f"seed-{seed}" / "weights.safetensors")
+            write_tensors(folder / f"seed-{seed}" / "weights.safetensors", trained.weights)
             _write_history(folder / f"seed-{seed}" / "history.csv", trained.history)
             tracker.finish(folder / f"seed-{seed}" / "history.csv", folder / f"seed-{seed}" / "weights.safetensors")
         write_json(folder / "run.json", made)

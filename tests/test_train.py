@@ -480,7 +480,6 @@ print(json.dumps(found))
 
 
 @pytest.mark.pipeline
-@pytest.mark.xfail(strict=True, reason="torch's and safetensors' own writers do not raise the system's error")
 def test_a_full_disk_gets_one_line_and_leaves_nothing_half_written(copy_of_the_code: Path) -> None:
     (copy_of_the_code / "full_disk.py").write_text(FULL_DISK)
     preprocess = [

@@ -60,10 +60,9 @@ class SiameseLSTM(nn.Module):
                 # Row k of a backward pass is the state at word k having read the sentence from its end.
                 states.append(passes[1](packed._replace(words=rows[packed.mirror]))[packed.mirror])
             rows = torch.cat(states, dim=1) if self.directions == "concat" else torch.stack(states).sum(0)
-        return self._pool(packed, rows, states)
+        return self._pool(packed, rows, states, vectors.shape[1])
 
-    def _pool(self, packed: Packed, rows: Tensor, states: list[Tensor]) -> Tensor:
-        steps = int(packed.lengths.max())
+    def _pool(self, packed: Packed, rows: Tensor, states: list[Tensor], steps: int) -> Tensor:
         if self.pooling == "max":
             return unpack(packed, rows, steps, filler=-torch.inf).amax(1)
         if self.pooling == "mean":

@@ -120,7 +120,7 @@ class SentenceSimilarity(Task):
             facts["splits"][name] = {
                 "pairs": len(scores),
                 "words": total,
-                "coverage": round(1 - dropped.total() / total, 6),
+                "coverage": round(1 - dropped.total() / max(total, 1), 6),
                 "dropped": dropped.total(),
                 "most_dropped": dict(sorted(dropped.items(), key=lambda entry: (-entry[1], entry[0]))[:20]),
                 "truncated_sentences": cut,
