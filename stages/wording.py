@@ -32,7 +32,8 @@ def number(value: float | None) -> str:
 
 def measured(value: Value) -> str:
     """`1.423 ± 0.041`: the spread with two significant digits, the value with as many decimals."""
-    if value.value is None or value.spread <= 0:
+    # A curve that stands still has a spread of rounding errors.
+    if value.value is None or value.spread <= 1e-9 * abs(value.value):
         return number(value.value)
     decimals = max(0, 1 - math.floor(math.log10(value.spread)))
     if decimals > 5:
