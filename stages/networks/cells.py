@@ -125,8 +125,8 @@ class Recurrent(nn.Module):
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, list[list[State]]]:
         """Outputs [B, T, width] of the top layer for `inputs` [B, T, input_size], and each cell's last state.
 
-        lengths: [B], how many steps of each sequence are real; all by default. Beyond them outputs are 0 and states stay,
-        so the last state is that of the last real step (for the backward direction: of the first one).
+        lengths: [B], how many steps of each sequence are real; all by default. Beyond them outputs are 0 and states
+        stay, so the last state is that of the last real step (for the backward direction: of the first one).
         """
         rows = inputs.transpose(0, 1)
         inside = None if lengths is None else (torch.arange(len(rows), device=rows.device).unsqueeze(1) < lengths)
@@ -140,7 +140,7 @@ class Recurrent(nn.Module):
         return rows.transpose(0, 1), finals
 
     def step(self, inputs: Tensor, states: Sequence[State]) -> tuple[Tensor, list[State]]:
-        """One more step of a one-directional stack: output [B, hidden_size] for `inputs` [B, input_size]; new states."""
+        """One more step of a one-way stack: output [B, hidden_size] for `inputs` [B, input_size], and new states."""
         after = []
         for (cell,), state in zip(self.layers, states, strict=True):
             after.append(cell(cell.project(inputs), state))
