@@ -23,24 +23,7 @@ NEUTRAL = {
     "filler": "made shot filmed set told",
     "where": "paris/france hollywood texas london tokyo",
 }
-FUNCTION_WORDS = (
-    "the",
-    "a",
-    "is",
-    "are",
-    "in",
-    "of",
-    "and",
-    "its",
-    "despite",
-    "with",
-    "not",
-    ",",
-    ".",
-    "this",
-    "by",
-    "for",
-)
+FUNCTION_WORDS = ("the", "a", "is", "in", "of", "its", "despite", "not", ",", ".", "this")
 
 
 def lexicon() -> Iterator[Group]:

@@ -102,8 +102,8 @@ class ReviewSentiment(Task):
     def prepare(self, raw: Mapping[str, Path], options: Preparation) -> Prepared:
         """Tokenize, lower-case, number, cut. Words without a vector that training has twice or more get a zero vector.
 
-        Facts: width, vocabulary, encoding and empty lines of each file; per split the reviews, words, coverage (share of
-        words that have a GloVe vector), words that are unknown, and reviews cut at max_length.
+        Facts: width, vocabulary, encoding and empty lines of each file; per split the reviews, words, coverage (share
+        of words that have a GloVe vector), words that are unknown, and reviews cut at max_length.
         """
         from stages import text
 
