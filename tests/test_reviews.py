@@ -97,10 +97,10 @@ def test_order_decides_in_the_sample() -> None:
     random = np.random.default_rng(0)
     bags: dict[tuple[str, ...], set[str]] = {}
     for kind in ("positive", "negative"):
-        for _ in range(20_000):
+        for _ in range(4000):
             words = tuple(sorted(rtpolarity.sentence(kind, random).split()))
             bags.setdefault(words, set()).add(kind)
-    assert sum(len(kinds) == 2 for kinds in bags.values()) > 100
+    assert sum(len(kinds) == 2 for kinds in bags.values()) > 50
 
 
 def networks() -> list[nn.Module]:
