@@ -60,7 +60,15 @@ class Dataset(_Strict):
     home: Url
     licence: str
     citation: str
-    files: Annotated[tuple[File, ...], Field(min_length=1)]
+    files: tuple[File, ...] = ()
+    #: Instead of files: the arguments with which stages/samples/<dataset>.py computes data that nobody publishes.
+    computed: dict[str, int] | None = None
+
+    @model_validator(mode="after")
+    def _had_somewhere(self) -> Self:
+        if bool(self.files) == (self.computed is not None):
+            raise ValueError("give either files or computed")
+        return self
 
 
 class Catalogue(_Strict):

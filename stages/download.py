@@ -48,18 +48,22 @@ def main() -> None:
         datasets = read()
         if arguments.dataset not in datasets:
             raise InputError(f"--dataset {arguments.dataset}: not in the catalogue; it has {', '.join(datasets)}")
-        download(datasets[arguments.dataset], folder)
+        dataset = datasets[arguments.dataset]
+        if dataset.computed is not None:
+            make(arguments.dataset, folder, arguments.seed, **dataset.computed)
+        else:
+            download(dataset, folder)
     files = [path for path in folder.rglob("*") if path.is_file()]
     print(f"{folder}: {len(files)} files, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB")
 
 
-def make(dataset: str, folder: Path, seed: int) -> None:
-    """Sample data in the real files' formats; the same seed gives the same bytes."""
+def make(dataset: str, folder: Path, seed: int, **arguments: int) -> None:
+    """Sample data in the real files' formats, or data that is computed; the same seed gives the same bytes."""
     name = f"stages.samples.{dataset.replace('-', '_')}"
     if not dataset.replace("-", "_").isidentifier() or importlib.util.find_spec(name) is None:
         raise InputError(f"--dataset {dataset}: there is no sample of it; stages/samples has one module per sample")
     with whole_folder(folder) as temporary:
-        importlib.import_module(name).write(temporary, seed)
+        importlib.import_module(name).write(temporary, seed, **arguments)
 
 
 def download(dataset: Dataset, folder: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stages.check import with_checks
 from stages.errors import InputError, run
 from stages.figures import Sources, Table, parse_entry
 from stages.figures.style import Sheet
@@ -51,6 +52,7 @@ def main() -> None:
     reports = read_yaml(Path("reports.yaml"))
     if not isinstance(reports.get("figures"), dict) or not isinstance(reports.get("runs"), dict):
         raise InputError("reports.yaml: expected the keys `runs` and `figures`, each with ids below it")
+    reports = with_checks(reports)
     paths = plot(arguments.figure, arguments.profile, reports)
     _track(arguments.figure, arguments.profile, reports, paths)
     print(*paths, sep="\n")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+from stages.check import with_checks
 from stages.claims import Claim, Metrics, Value, Verdict, judge, parse_claims, verdict
 from stages.errors import InputError, run
 from stages.storage import read_yaml, write_json, write_text
@@ -190,6 +191,7 @@ def main() -> None:
     reports = read_yaml(Path("reports.yaml"))
     if not isinstance(reports.get("runs"), dict):
         raise InputError("reports.yaml: expected the key `runs` with ids below it")
+    reports = with_checks(reports)
     if arguments.markdown:
         judged = judge_all(arguments.profile, reports)
         print(markdown(judged, f"metrics/{arguments.profile}/index.html"))

@@ -56,7 +56,9 @@ class Curve:
 
 @dataclass(frozen=True)
 class Sources:
-    """What a figure may read: the trained runs that it names, under `root`/models/<profile>."""
+    """What a figure may read of the runs that it names: under `root` their folders in models/<profile>, and the tables
+    that evaluation left in metrics/<profile>/predictions.
+    """
 
     profile: str
     runs: Mapping[str, Mapping[str, Any]] = field(repr=False)
@@ -75,6 +77,19 @@ class Sources:
         if not {"name", "sample"} <= data.keys():
             raise InputError(f"{path} does not name its data; `dvc repro --force train@{run}` makes it anew")
         return data
+
+    def table(self, run: str) -> dict[int, list[dict[str, str]]]:
+        """Rows of every seed's table (predictions, or what a check found) as columns by name, by seed."""
+        group = str(self.runs[run].get("group", run))
+        folder = self.root / "metrics" / self.profile / "predictions" / group
+        paths = {int(path.stem.rpartition("-seed-")[2]): path for path in folder.glob(f"{run}-seed-*.csv")}
+        if not paths:
+            raise InputError(f"{folder} holds no {run}-seed-<n>.csv; `dvc repro` makes it")
+        tables = {}
+        for seed in sorted(paths):
+            with paths[seed].open(encoding="utf-8", newline="") as file:
+                tables[seed] = list(csv.DictReader(file))
+        return tables
 
     def history(self, run: str, x: str, y: str) -> dict[int, Curve]:
         """Columns `x` and `y` of every seed's history.csv, by seed."""

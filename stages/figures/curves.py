@@ -35,6 +35,8 @@ class Entry(FigureEntry):
     y_range: tuple[float, float] | None = None
     y_scale: Literal["linear", "log"] = "linear"
     reference: Reference | None = None
+    #: How much one unit of x counts for in some runs, such as a step that evaluates the loss many times.
+    counts_as: dict[str, float] = {}
 
     @model_validator(mode="after")
     def _range_rises(self) -> "Entry":
@@ -77,7 +79,7 @@ def read(entry: Entry, sources: Sources) -> Table:
     rows = []
     for run, label in entry.runs.items():
         for seed, curve in sources.history(run, entry.x, entry.curve).items():
-            x, y = np.array(curve.x), np.array(curve.y)
+            x, y = np.array(curve.x) * entry.counts_as.get(run, 1), np.array(curve.y)
             if entry.x_max is not None:
                 x, y = x[x <= entry.x_max], y[x <= entry.x_max]
             if not len(x):

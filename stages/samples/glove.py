@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.samples import Group, generator, grammar
+from stages.samples import Group, generator, grammar, rtpolarity
 
 WIDTH = 50
 #: Whose words get vectors, in this order; a word that several have keeps its first place.
-LEXICONS: tuple[Callable[[], Iterable[Group]], ...] = (grammar.lexicon,)
+LEXICONS: tuple[Callable[[], Iterable[Group]], ...] = (grammar.lexicon, rtpolarity.lexicon)
 OTHERS = 1500
 #: Standard deviation of each part's values; together about that of the real vectors.
 CLASS, KIND, MEANING, OWN = 0.25, 0.3, 0.5, 0.2
