@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from stages.config import Run
-from stages.storage import read_json
+from stages.common.config import Run
+from stages.common.storage import read_json
 from stages.tasks import Batch, Split
 
 

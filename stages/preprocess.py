@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from stages.config import Profile, check, parse_options
+from stages.common.config import Profile, check, parse_options
+from stages.common.storage import whole_folder, write_json, write_tensors
 from stages.errors import run
-from stages.storage import whole_folder, write_json, write_tensors
 from stages.tasks import get
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import mean_squared_error
 
+from stages.common.storage import ROOT
 from stages.errors import InputError
-from stages.storage import ROOT
 from stages.tasks import get
 from stages.tasks.sts import SPLIT_FILES, Options, Preparation, read_pairs
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
+from stages.common.storage import read_yaml
 from stages.errors import InputError
-from stages.storage import read_yaml
 from stages.tasks import Task, get
 
 Profile = Literal["sample", "full", "paper"]
@@ -211,3 +211,10 @@ def runs_of(group: str, profile: Profile) -> list[Run]:
         for name, run in entries.items()
         if run["group"] == group
     ]
+
+
+def with_checks(reports: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of reports.yaml, in which claims and figures can name a check as they name a run."""
+    groups = reports.get("checks") or {}
+    checks = {name: {"group": group, "task": of["task"]} for group, of in groups.items() for name in of["names"]}
+    return {**reports, "runs": {**(reports.get("runs") or {}), **checks}}
