@@ -22,7 +22,6 @@ from stages.errors import InputError
 from stages.errors import run as run_stage
 from stages.tasks import Batch
 
-HELD_OUT = ("validation", "test")
 RESAMPLES = 200
 
 
@@ -100,7 +99,7 @@ def evaluate(run: Run, seed: int, predictions_file: Path) -> dict[str, Any]:
         return Batch(tuple(tensor.to(device) for tensor in batch.inputs), batch.target)
 
     scores, spread, rows = {}, {}, []
-    for name in HELD_OUT:
+    for name in run.task.held_out:
         targets = splits[name].targets
         predictions = predict(run, network, splits[name], to_device)
         scores |= {f"{name}.{metric}": value for metric, value in run.task.scores(predictions, targets).items()}

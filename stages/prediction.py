@@ -18,6 +18,12 @@ def load_data(run: Run) -> tuple[dict[str, Any], Mapping[str, Tensor]]:
     return facts, load_file(run.data / "tensors.safetensors")
 
 
+def load_words(run: Run) -> list[str]:
+    """The words that the tensors' numbers stand for; none where the data are no text."""
+    path = run.data / "words.txt"
+    return path.read_text(encoding="utf-8").split("\n") if path.exists() else []
+
+
 @torch.no_grad()
 def predict(
     run: Run, network: nn.Module, split: Split, to_device: Callable[[Batch], Batch], batch_size: int = 256
