@@ -18,7 +18,7 @@ VALIDATION = 2
 LONGER, TIMES = 2, 2.5
 
 
-def write(folder: Path, seed: int, sequences: int = 100, points: int = 120) -> None:
+def write(folder: Path, seed: int, sequences: int = 100, points: int = 80) -> None:
     """Write sine.csv, validation.csv and longer.csv: a sequence a line, its values parted by commas."""
     shifts = {
         name: generator(seed, "sine", name).integers(-FARTHEST, FARTHEST, size=(count, 1))

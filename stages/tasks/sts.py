@@ -41,6 +41,7 @@ class SiameseLSTMOptions(_Strict):
     symmetric: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     initialization: Literal["torch", "tensorflow"] = "torch"
+    alignment: bool = False
 
 
 class SentencePairs(Split):
