@@ -53,7 +53,7 @@ class FastCNN(nn.Module):
 
 
 def whitening(covariance: Tensor) -> Tensor:
-    """Filters [24, 3, 2, 2] whose outputs have variance 1 and are uncorrelated over the patches; then their negatives."""
+    """Filters [24, 3, 2, 2]: twelve with uncorrelated outputs of variance 1 over the patches, and their negatives."""
     variances, directions = torch.linalg.eigh(covariance)
     filters = (directions / (variances + EPSILON).sqrt()).T.flip(0).reshape(-1, 3, PATCH, PATCH)
     return torch.cat([filters, -filters])
