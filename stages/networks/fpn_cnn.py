@@ -15,9 +15,9 @@ class FPNCNN(nn.Module):
     The heads see whole maps, as the report draws them (each map joined to a fully connected layer).
     """
 
-    def __init__(self, classes: int, widths: Sequence[int], pyramid_width: int, batch_norm: bool = True) -> None:
+    def __init__(self, classes: int, widths: Sequence[int], pyramid_width: int, normalization: str = "batch") -> None:
         super().__init__()
-        self.blocks = blocks(widths, batch_norm)
+        self.blocks = blocks(widths, normalization)
         self.laterals = nn.ModuleList(nn.Conv2d(width, pyramid_width, 1) for width in widths)
         sides = [32 // 2 ** (level + 1) for level in range(len(widths))]
         self.heads = nn.ModuleList(nn.Linear(pyramid_width * side**2, classes) for side in sides)

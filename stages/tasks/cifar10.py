@@ -49,14 +49,16 @@ class Options(_Strict):
 class SimpleCNNOptions(_Strict):
     widths: Widths = (32, 64, 128, 256, 512)
     hidden_size: PositiveInt = 256
-    batch_norm: bool = True
+    #: After every convolution.
+    normalization: Literal["batch", "none"] = "batch"
     dropout: Share = 0.0
 
 
 class FPNCNNOptions(_Strict):
     widths: Widths = (32, 64, 128, 256, 512)
     pyramid_width: PositiveInt = 128
-    batch_norm: bool = True
+    #: After every convolution.
+    normalization: Literal["batch", "none"] = "batch"
 
 
 class ResNet18Options(_Strict):
