@@ -1,6 +1,6 @@
-"""The kind `confusion`: of each class's test examples, the share that was taken for each class. One run, its first seed.
+"""The kind `confusion`: of each class's test examples, the share that was taken for each class.
 
-Predictions are lists with one probability a class, targets the class's number.
+One run, its first seed. Predictions are lists with one probability a class, targets the class's number.
 """
 
 import ast

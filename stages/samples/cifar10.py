@@ -18,7 +18,7 @@ from stages.samples import generator
 
 ARCHIVE, SIDE = "cifar-10-python.tar.gz", 32
 #: Images in each of the five training batches, and for testing.
-TRAIN, TEST = 160, 150
+TRAIN, TEST = 60, 100
 
 #: Parts of each class within −1 … 1, y downwards: ellipses and boxes by centre and half sizes, triangles by corners.
 #: The number before them is the part's colour, of three.
@@ -61,12 +61,15 @@ DRAWINGS = {
 }
 
 
-def write(folder: Path, seed: int) -> None:
-    """Write cifar-10-python.tar.gz: five training batches, a test batch and the classes' names."""
-    members = {"batches.meta": {b"num_cases_per_batch": TRAIN, b"label_names": [name.encode() for name in DRAWINGS]}}
+def write(folder: Path, seed: int, train: int = TRAIN, test: int = TEST) -> None:
+    """Write cifar-10-python.tar.gz: five training batches, a test batch and the classes' names.
+
+    train, test: images in each of those batches.
+    """
+    members = {"batches.meta": {b"num_cases_per_batch": train, b"label_names": [name.encode() for name in DRAWINGS]}}
     for number in range(1, 6):
-        members[f"data_batch_{number}"] = _batch(b"training batch %d of 5" % number, TRAIN, seed)
-    members["test_batch"] = _batch(b"testing batch 1 of 1", TEST, seed)
+        members[f"data_batch_{number}"] = _batch(b"training batch %d of 5" % number, train, seed)
+    members["test_batch"] = _batch(b"testing batch 1 of 1", test, seed)
     with (
         (folder / ARCHIVE).open("wb") as file,
         gzip.GzipFile("", "wb", 6, file, mtime=0) as packed,
