@@ -205,6 +205,7 @@ READ_ELSEWHERE = {
 NOT_OPENED = {
     ("download", "stages/catalogue.yaml"): "made-up data are not downloaded",
     ("plot", f"metrics/sample/predictions/{FIGURE}"): "curves are drawn without predictions; other kinds show them",
+    ("preprocess", "stages/text.py"): "numbers are no text",
     ("report", "metrics/sample/figures"): "the page links to the figures, which have to be there",
 }
 
