@@ -54,9 +54,9 @@ class Settings(_Strict):
     schedule: Literal["constant", "staircase", "cosine"] = "constant"
     decay_rate: Annotated[float, Field(gt=0, le=1)] = 1.0
     decay_steps: PositiveInt = 1
-    #: Largest norm of a gradient step; none by default.
     #: Of L-BFGS: how much lower the loss must get by an iteration, or promise to get, for a step to go on.
     tolerance: PositiveFloat = 1e-9
+    #: Largest norm of a gradient step; none by default.
     clip_norm: PositiveFloat | None = None
 
     #: Steps between two validations where length is given in steps; with epochs, validation follows each.
