@@ -24,9 +24,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from stages.common.storage import ROOT, read_json
 from stages.networks.packed_lstm import PackedLSTM
 from stages.networks.siamese_lstm import SiameseLSTM, cosine_score
-from stages.storage import ROOT, read_json
 from stages.tasks import Batch, get
 
 UNITS, PAIRS, LENGTH = 512, 35, 65

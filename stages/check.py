@@ -8,13 +8,12 @@ are the same in every profile.
 import argparse
 import csv
 import importlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stages.config import Profile
+from stages.common.config import Profile
+from stages.common.storage import whole_folder, write_json
 from stages.errors import InputError, run
-from stages.storage import whole_folder, write_json
 
 
 def main() -> None:
@@ -30,7 +29,8 @@ def check(group: str, task: str, profile: Profile) -> None:
     """Compute every check of a task."""
     import torch
 
-    torch.use_deterministic_algorithms(True)
+    # As use_deterministic_algorithms(True), which imports the compiler besides: two seconds.
+    torch.set_deterministic_debug_mode("error")
     # The networks are tiny: handing parts of them to a second thread costs more than it gains.
     torch.set_num_threads(1)
     concepts = _checks(task)
@@ -56,13 +56,6 @@ def check(group: str, task: str, profile: Profile) -> None:
         content["made"] = provenance()
     write_json(Path("metrics", profile, "runs", f"{group}.json"), content)
     print(f"{group}: {len(content['runs'])} checks")
-
-
-def with_checks(reports: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of reports.yaml, in which claims and figures can name a check as they name a run."""
-    groups = reports.get("checks") or {}
-    checks = {name: {"group": group, "task": of["task"]} for group, of in groups.items() for name in of["names"]}
-    return {**reports, "runs": {**(reports.get("runs") or {}), **checks}}
 
 
 def _checks(task: str) -> Any:

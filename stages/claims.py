@@ -21,9 +21,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from stages.config import check as checked
+from stages.common.config import check as checked
+from stages.common.storage import read_json
 from stages.errors import InputError
-from stages.storage import read_json
 
 Outcome = Literal["holds", "fails", "undecided"]
 Verdict = Literal["reproduced", "not reproduced", "undecided", "ran"]

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from stages.archives import extract, extract_member
 from stages.catalogue import Dataset, File, Remote, read
+from stages.common.storage import project_root, whole_folder
 from stages.errors import InputError, run
-from stages.storage import project_root, whole_folder
 from stages.transfer import NotServed, fetch
 
 #: Outside the stage's output, which DVC deletes before each run.

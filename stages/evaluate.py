@@ -15,14 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from stages.config import Profile, Run, read_study, runs_of
+from stages.common.config import Profile, Run, read_study, runs_of
+from stages.common.storage import ROOT, read_json, whole_folder, write_json
 from stages.curves import read_history, summary
 from stages.errors import InputError
 from stages.errors import run as run_stage
-from stages.storage import ROOT, read_json, whole_folder, write_json
 from stages.tasks import Batch
 
-HELD_OUT = ("validation", "test")
 RESAMPLES = 200
 
 
@@ -87,7 +86,8 @@ def evaluate(run: Run, seed: int, predictions_file: Path) -> dict[str, Any]:
 
     from stages.prediction import load_data, predict
 
-    torch.use_deterministic_algorithms(True)
+    # As use_deterministic_algorithms(True), which imports the compiler besides: two seconds.
+    torch.set_deterministic_debug_mode("error")
     facts, tensors = load_data(run)
     splits = run.task.load(tensors, facts, run.options)
     network = run.task.build(run.model, run.network, facts)
@@ -99,7 +99,7 @@ def evaluate(run: Run, seed: int, predictions_file: Path) -> dict[str, Any]:
         return Batch(tuple(tensor.to(device) for tensor in batch.inputs), batch.target)
 
     scores, spread, rows = {}, {}, []
-    for name in HELD_OUT:
+    for name in run.task.held_out:
         targets = splits[name].targets
         predictions = predict(run, network, splits[name], to_device)
         scores |= {f"{name}.{metric}": value for metric, value in run.task.scores(predictions, targets).items()}

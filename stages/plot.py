@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stages.check import with_checks
+from stages.common.config import with_checks
+from stages.common.storage import read_json, read_yaml, whole_file
 from stages.errors import InputError, run
 from stages.figures import Sources, Table, parse_entry
 from stages.figures.style import Sheet
-from stages.storage import read_json, read_yaml, whole_file
 
 
 def plot(figure: str, profile: str, reports: Mapping[str, Any], root: Path = Path()) -> list[Path]:

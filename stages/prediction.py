@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from stages.config import Run
-from stages.storage import read_json
+from stages.common.config import Run
+from stages.common.storage import read_json
 from stages.tasks import Batch, Split
 
 
@@ -16,6 +16,12 @@ def load_data(run: Run) -> tuple[dict[str, Any], Mapping[str, Tensor]]:
     """The facts and the tensors (memory-mapped) that preprocessing made for a run's task."""
     facts = read_json(run.data / "facts.json")
     return facts, load_file(run.data / "tensors.safetensors")
+
+
+def load_words(run: Run) -> list[str]:
+    """The words that the tensors' numbers stand for; none where the data are no text."""
+    path = run.data / "words.txt"
+    return path.read_text(encoding="utf-8").split("\n") if path.exists() else []
 
 
 @torch.no_grad()

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from stages.config import Profile, check, parse_options
+from stages.common.config import Profile, check, parse_options
+from stages.common.storage import whole_folder, write_json, write_tensors, write_text
 from stages.errors import run
-from stages.storage import whole_folder, write_json, write_tensors
 from stages.tasks import get
 
 
@@ -24,9 +24,11 @@ def main() -> None:
         for role, name in (("corpus", arguments.corpus), ("vectors", arguments.vectors))
         if name
     }
-    tensors, facts = task.prepare(raw, options)
+    tensors, facts, known = task.prepare(raw, options)
     with whole_folder(Path("data", arguments.profile, arguments.task)) as folder:
         write_tensors(folder / "tensors.safetensors", {name: tensor.contiguous() for name, tensor in tensors.items()})
+        if known:
+            write_text(folder / "words.txt", "\n".join(known))
         write_json(folder / "facts.json", {"sample": arguments.profile == "sample", **facts})
     print(f"{arguments.task}: {len(tensors)} tensors, {sum(tensor.nbytes for tensor in tensors.values()) / 1e6:.1f} MB")
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from stages.check import with_checks
 from stages.claims import Claim, Metrics, Value, Verdict, judge, parse_claims, verdict
+from stages.common.config import with_checks
+from stages.common.storage import read_yaml, write_json, write_text
 from stages.errors import InputError, run
-from stages.storage import read_yaml, write_json, write_text
 from stages.wording import found, measured, metric_name, positions, rule
 
 BEYOND = "beyond"

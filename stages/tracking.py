@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from stages.storage import ROOT, write_json
+from stages.common.storage import ROOT, write_json
 from stages.tracking_outbox import environment, new_entry, outcome, place, quietly, sender_command, waiting, warn
 
 Row = Mapping[str, float | None]

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.storage import ROOT
+from stages.common.storage import ROOT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

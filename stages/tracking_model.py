@@ -38,7 +38,7 @@ def _load_pyfunc(data_path: str) -> TrackedModel:
     """MLflow's name for it. `data_path` holds run.json, the data's facts.json and weights.safetensors."""
     from safetensors.torch import load_file
 
-    from stages.storage import read_json
+    from stages.common.storage import read_json
 
     folder = Path(data_path)
     network = _build(read_json(folder / "run.json")["config"], read_json(folder / "facts.json"))

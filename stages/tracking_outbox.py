@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from stages.storage import project_root, whole_folder
+from stages.common.storage import project_root, whole_folder
 
 
 def outbox(root: Path | None = None) -> Path:

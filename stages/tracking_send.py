@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from stages.common.storage import project_root, read_json
 from stages.errors import InputError, run
-from stages.storage import project_root, read_json
 from stages.tracking_mlflow import Sender
 from stages.tracking_outbox import environment, waiting
 

@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.config import Profile, Run, read_run
+from stages.common.config import Profile, Run, read_run
+from stages.common.storage import whole_folder, write_json, write_tensors
 from stages.errors import run as run_stage
-from stages.storage import whole_folder, write_json, write_tensors
 from stages.tasks import Split
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def train(run: Run) -> None:
     import torch
     from lightning_fabric import Fabric
 
-    from stages.loop import fit
     from stages.prediction import load_data
     from stages.tracking import Tracker, Training
+    from stages.training.loop import fit
 
     torch.use_deterministic_algorithms(True)
     facts, tensors = load_data(run)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.storage import ROOT
+from stages.common.storage import ROOT
 
 PAIRS = {"train": 80, "validation": 30, "test": 20}
 WIDTH, VOCABULARY = 6, 40
@@ -112,7 +112,7 @@ def one_error_line(done: subprocess.CompletedProcess[str], code: int, *words: st
 
 def small_run(name: str = "small", profile: str = "sample", seeds: Sequence[int] = (0,), **changes: Any) -> Any:
     """A checked run of the sts task that trains in a moment; `changes` replace settings."""
-    from stages.config import make_run
+    from stages.common.config import make_run
 
     settings = {key: value for key, value in (SMALL | changes).items() if value is not None}
     return make_run(name, "g", profile, "sts", "siamese_lstm", settings, "tests", seeds=seeds)

@@ -9,11 +9,12 @@ from torch import nn
 
 from stages import check
 from stages.claims import parse_claims
+from stages.common.config import with_checks
+from stages.common.storage import ROOT, read_yaml
 from stages.errors import InputError
 from stages.figures import Sources, lines, matrices, parse_entry
 from stages.networks.cells import RNNCell
 from stages.plot import plot
-from stages.storage import ROOT, read_yaml
 from stages.tasks import concepts
 from stages.tasks.concepts import convolution, counting, normalization, recurrence
 from stages.tasks.concepts.finding import Check, Finding
@@ -21,7 +22,7 @@ from stages.tasks.concepts.finding import Check, Finding
 
 @pytest.fixture
 def reports() -> dict:
-    return check.with_checks(read_yaml(ROOT / "reports.yaml"))
+    return with_checks(read_yaml(ROOT / "reports.yaml"))
 
 
 def test_every_check_is_listed_claimed_and_has_the_metrics_that_its_claim_reads(reports: dict) -> None:

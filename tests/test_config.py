@@ -13,11 +13,12 @@ from dvc.parsing.interpolate import to_str
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages import config, train
-from stages.config import Profile, Run, check, make_run, parse_options, read_study, runs_of
+from stages import train
+from stages.common import config
+from stages.common.config import Profile, Run, check, make_run, parse_options, read_study, runs_of, with_checks
+from stages.common.storage import ROOT, read_yaml, write_text
 from stages.errors import InputError
 from stages.figures import parse_entry
-from stages.storage import ROOT, read_yaml, write_text
 from stages.tasks import get
 
 PROFILES = Profile.__args__
@@ -238,18 +239,18 @@ def test_every_group_has_runs_and_every_run_a_group() -> None:
 
 def test_every_figure_names_existing_runs_and_a_curve_that_is_recorded() -> None:
     for name in REPORTS["figures"]:
-        _, entry = parse_entry(name, REPORTS)
-        assert {entry.group, entry.baseline} - {None} <= set(REPORTS["groups"])
+        _, entry = parse_entry(name, with_checks(REPORTS))
+        assert {entry.group, entry.baseline} - {None} <= {*REPORTS["groups"], *REPORTS["checks"]}
 
 
 def test_every_claim_names_existing_runs_and_figures() -> None:
     for name, claim in REPORTS["claims"].items():
-        figures = claim.get("figures", [claim["figure"]])
-        assert set(figures) <= set(REPORTS["figures"]), name
+        figures = claim.get("figure", [])
+        assert ({figures} if isinstance(figures, str) else set(figures)) <= set(REPORTS["figures"]), name
         runs = set(claim["runs"])
         for rule in claim["checks"]:
             runs |= {*rule.get("order", ()), *rule.get("close", ()), *filter(None, [rule.get("run")])}
-        assert runs <= set(REPORTS["runs"]), name
+        assert runs <= set(with_checks(REPORTS)["runs"]), name
 
 
 def test_the_study_begins_as_the_best_run_of_report_a(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ import pytest
 from stages import catalogue, download, transfer
 from stages.archives import extract, extract_member
 from stages.catalogue import Dataset, File, Remote
+from stages.common.storage import ROOT
 from stages.errors import InputError, run
-from stages.storage import ROOT
 
 BODY = bytes(range(256)) * 4000
 MIRROR = Path(ROOT, os.environ.get("DATA_MIRROR") or "../shared/data")

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import mean_squared_error
 
-from stages.config import read_study, runs_of
+from stages.common.config import read_study, runs_of
+from stages.common.storage import ROOT, read_json, read_yaml
 from stages.curves import read_history, summary
 from stages.errors import InputError
 from stages.evaluate import bootstrap, evaluate_group, evaluate_study, provenance
-from stages.storage import ROOT, read_json, read_yaml
 from stages.train import train
 
 SUMMARIES = {"first", "quarter", "half", "final", "best", "swing", "early_swing"}

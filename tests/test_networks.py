@@ -14,7 +14,14 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from stages.networks.packed_lstm import PackedLSTM, pack, unpack
-from stages.networks.siamese_lstm import SiameseLSTM, cosine_score, manhattan_score, pearson_score
+from stages.networks.siamese_lstm import (
+    ALIGNMENT_SHARPNESS,
+    SiameseLSTM,
+    align,
+    cosine_score,
+    manhattan_score,
+    pearson_score,
+)
 
 WIDTH = 3
 LENGTHS = st.lists(st.integers(1, 7), min_size=1, max_size=6)
@@ -339,3 +346,32 @@ def test_parameter_counts(layers: int, directions: str, head: str, sizes: tuple[
             before = size
     network = SiameseLSTM(50, hidden, layers, directions, head=head, head_sizes=sizes)
     assert sum(parameter.numel() for parameter in network.parameters()) == expected
+
+
+def test_alignment_equals_its_formula_word_by_word() -> None:
+    lengths = [3, 1, 2, 5]
+    vectors = padded(lengths)
+    aligned = align(vectors, torch.tensor(lengths))
+    for sentence, other in ((0, 2), (1, 3), (2, 0), (3, 1)):
+        words = vectors[other, : lengths[other]].numpy()
+        for place in range(lengths[sentence]):
+            word = vectors[sentence, place].numpy()
+            likeness = np.array([1 - distance.cosine(word, one) for one in words])
+            weights = np.exp(ALIGNMENT_SHARPNESS * likeness)
+            counterpart = weights @ words / weights.sum()
+            wanted = np.concatenate([word, abs(word - counterpart), word * counterpart])
+            np.testing.assert_allclose(aligned[sentence, place].numpy(), wanted, rtol=1e-10)
+
+
+def test_an_aligned_network_reads_no_padding_and_minds_no_order() -> None:
+    torch.manual_seed(0)
+    options = {"pooling": "max", "directions": "concat", "head": "fully_connected", "head_sizes": (4,)}
+    network = SiameseLSTM(WIDTH, 5, symmetric=True, alignment=True, **options).double().eval()
+    lengths = torch.tensor([3, 1, 2, 5])
+    vectors = padded(lengths.tolist())
+    scores = network(vectors, lengths)
+    torch.testing.assert_close(network(vectors.roll(2, 0), lengths.roll(2)), scores)
+    longer = torch.cat([vectors, torch.randn(4, 2, WIDTH, dtype=torch.float64)], dim=1)
+    torch.testing.assert_close(network(longer, lengths), scores)
+    alone = network(vectors[[1, 3]], lengths[[1, 3]])
+    torch.testing.assert_close(alone, scores[1:])

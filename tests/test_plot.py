@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from stages.common.storage import ROOT
 from stages.errors import InputError
 from stages.figures import curves
 from stages.figures.style import DASHES, PALETTE, stroke
 from stages.plot import plot
-from stages.storage import ROOT
 
 HEADER = "step,epoch,lr,train_loss,validation_mse\n"
 

@@ -58,14 +58,14 @@ def test_empty_lines_are_left_out_and_counted_and_an_empty_file_is_named(tmp_pat
 def test_a_review_of_ten_thousand_words_is_cut_and_counted(raw: dict[str, Path], tmp_path: Path) -> None:
     lines = [f"a good film of {number}" for number in range(8)]
     folder = corpus(tmp_path / "long", [*lines[:7], "good " * 10_000], lines)
-    tensors, facts = reviews.TASK.prepare({"corpus": folder, "vectors": raw["vectors"]}, reviews.Preparation())
+    tensors, facts, _ = reviews.TASK.prepare({"corpus": folder, "vectors": raw["vectors"]}, reviews.Preparation())
     assert facts["splits"]["test"]["truncated_reviews"] == 1
     assert tensors["test.offsets"].diff().max() == 51
 
 
 def test_the_reports_split(raw: dict[str, Path], tmp_path: Path) -> None:
     folder = corpus(tmp_path / "real", [f"good {n}" for n in range(5331)], [f"bad {n}" for n in range(5331)])
-    tensors, facts = reviews.TASK.prepare({"corpus": folder, "vectors": raw["vectors"]}, reviews.Preparation())
+    tensors, facts, _ = reviews.TASK.prepare({"corpus": folder, "vectors": raw["vectors"]}, reviews.Preparation())
     sizes = {name: split["reviews"] for name, split in facts["splits"].items()}
     assert sizes["train"] + sizes["validation"] == 8000
     assert sizes["test"] == 2 * 1331
@@ -76,7 +76,7 @@ def test_the_reports_split(raw: dict[str, Path], tmp_path: Path) -> None:
 def test_words_come_back_as_numbers_with_their_vectors(raw: dict[str, Path]) -> None:
     from stages import text
 
-    tensors, facts = reviews.TASK.prepare(raw, reviews.Preparation())
+    tensors, facts, _ = reviews.TASK.prepare(raw, reviews.Preparation())
     split = reviews.TASK.load(tensors, facts, reviews.Options())["train"]
     first, _ = reviews.read_reviews(raw["corpus"] / "rt-polarity.pos")
     # The first sentence of the file is for validation, the second the first to train on.
@@ -162,7 +162,7 @@ def test_metrics_are_those_of_the_formulas() -> None:
 
 
 def test_training_on_the_sample_learns(raw: dict[str, Path]) -> None:
-    tensors, facts = reviews.TASK.prepare(raw, reviews.Preparation())
+    tensors, facts, _ = reviews.TASK.prepare(raw, reviews.Preparation())
     splits = reviews.TASK.load(tensors, facts, reviews.Options())
     torch.manual_seed(0)
     options = reviews.ClassifierOptions(cell="gru", hidden_size=24, embeddings="fixed")

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from stages import text
+from stages.common.storage import ROOT
 from stages.samples import Group, generator, glove, grammar, stsbenchmark
-from stages.storage import ROOT
 
 SPLITS = {"sts-train.csv": 900, "sts-dev.csv": 240, "sts-test.csv": 240}
 

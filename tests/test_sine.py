@@ -51,7 +51,7 @@ def test_a_data_set_has_files_or_is_computed() -> None:
 
 
 def test_the_last_two_sequences_are_for_testing(raw: Path) -> None:
-    tensors, facts = sine.TASK.prepare({"corpus": raw}, sine.Preparation())
+    tensors, facts, _ = sine.TASK.prepare({"corpus": raw}, sine.Preparation())
     points = sine.read_sequences(raw / "sine.csv")
     assert torch.equal(tensors["train"], points[:8])
     assert torch.equal(tensors["test"], points[8:])
@@ -59,6 +59,22 @@ def test_the_last_two_sequences_are_for_testing(raw: Path) -> None:
     splits = sine.TASK.load(tensors, facts, sine.Options())
     assert splits["test"].known.tolist() == [20, 20, 1, 1]
     assert sorted(torch.cat(list(splits["test"].parts(3))).tolist()) == [0, 1, 2, 3]
+
+
+def test_the_long_test_goes_on_where_the_test_sequences_end(raw: Path) -> None:
+    tensors, facts, _ = sine.TASK.prepare({"corpus": raw}, sine.Preparation())
+    long = sine.TASK.load(tensors, facts, sine.Options())["long_test"]
+    assert torch.equal(long.points[:, :40], tensors["test"])
+    assert long.known.tolist() == [20, 20]
+    # Forecasts begin at the middle of a test sequence; its second half is 20 points, and four times that are looked at.
+    assert long.points.shape == (2, 20 + 4 * 20)
+    wave = long.points.double()
+    assert torch.allclose(wave[:, 2:] + wave[:, :-2], 2 * math.cos(1 / 20) * wave[:, 1:-1], atol=1e-6)
+    off = [[None] * 20 + [value + 0.5 for value in row[20:]] for row in long.targets]
+    scores = sine.TASK.scores(off, long.targets)
+    assert scores["mse"] == pytest.approx(0.25, rel=1e-5)
+    assert scores["error_growth"] == pytest.approx(1, rel=1e-5)
+    assert "one_point_mse" not in scores
 
 
 @pytest.mark.parametrize("line", ["1.0,nan,2.0", "1.0,inf", "1.0", "", "1.0,two"])

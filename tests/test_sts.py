@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import mean_squared_error
 
+from stages.common.storage import ROOT
 from stages.errors import InputError
-from stages.storage import ROOT
 from stages.tasks import get
 from stages.tasks.sts import SPLIT_FILES, Options, Preparation, read_pairs
 
@@ -151,7 +151,7 @@ def sentence_vectors(text: str, length: int) -> np.ndarray:
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [2, 0], [1], [1, 1, 0]])
 def test_a_batch_equals_a_lookup_word_by_word(raw: dict[str, Path], order: list[int]) -> None:
-    tensors, facts = TASK.prepare(raw, Preparation(max_length=4))
+    tensors, facts, _ = TASK.prepare(raw, Preparation(max_length=4))
     split = TASK.load(tensors, facts, Options())["train"]
     (vectors, lengths), target = split.batch(torch.tensor(order))
     wanted = [CORPUS["train"][place] for place in order]

@@ -24,7 +24,7 @@ import torch
 from safetensors.torch import save_file
 
 from stages import tracking, tracking_outbox
-from stages.storage import ROOT
+from stages.common.storage import ROOT
 from stages.tracking import Tracker, Training, flat, record, record_plots, record_scores, send, study_key
 from stages.tracking_mlflow import POINTS, curves, thinned
 

@@ -20,9 +20,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stages.config import check
+from stages.common.config import check
+from stages.common.storage import read_json
 from stages.errors import InputError
-from stages.storage import read_json
 
 
 class FigureEntry(BaseModel):

@@ -18,9 +18,12 @@ REAL = "real"
 
 
 class Entry(FigureEntry):
-    """`from_first`: forecasts from the first point, else those from the middle. `example`: which of them (values)."""
+    """`split`: the sequences to show · `from_first`: forecasts from the first point, else those from the middle ·
+    `example`: which of them (values).
+    """
 
     show: Literal["values", "error"] = "values"
+    split: str = "test"
     from_first: bool = False
     example: int = 0
     x_label: str
@@ -35,7 +38,7 @@ def read(entry: Entry, sources: Sources) -> Table:
             pairs = [
                 (ast.literal_eval(line["target"]), ast.literal_eval(line["prediction"]))
                 for line in lines
-                if line["split"] == "test"
+                if line["split"] == entry.split
             ]
             known = {pair[1].count(None) for pair in pairs}
             start = min(known) if entry.from_first else max(known)

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from stages.networks.packed_lstm import Packed, PackedLSTM, pack, unpack
 
 MAX_SCORE = 5.0
+#: A word's own twin outweighs a word with cosine 0.5 by e⁵.
+ALIGNMENT_SHARPNESS = 10.0
 
 
 class SiameseLSTM(nn.Module):
@@ -17,7 +19,8 @@ class SiameseLSTM(nn.Module):
     word), "mean" or "max" over the real words · head: "cosine", "manhattan", "pearson" or "fully_connected" with
     hidden layers of `head_sizes` · symmetric: feed the fully connected head |h₁ − h₂| (Tai et al. 2015) rather than
     h₁ − h₂ (report A) beside h₁ · h₂ · dropout: on that head's input and hidden layers (before the head it would set
-    the two sentences apart at random) · initialization: of the LSTM, see `PackedLSTM`.
+    the two sentences apart at random) · initialization: of the LSTM, see `PackedLSTM` · alignment: the LSTM reads each
+    word beside its counterpart in the other sentence, see `align`.
     """
 
     def __init__(
@@ -32,10 +35,11 @@ class SiameseLSTM(nn.Module):
         symmetric: bool = False,
         dropout: float = 0.0,
         initialization: str = "torch",
+        alignment: bool = False,
     ) -> None:
         super().__init__()
-        self.directions, self.pooling = directions, pooling
-        width = input_size
+        self.directions, self.pooling, self.alignment = directions, pooling, alignment
+        width = 3 * input_size if alignment else input_size
         self.layers = nn.ModuleList()
         for _ in range(layers):
             passes = 1 if directions == "forward" else 2
@@ -47,11 +51,13 @@ class SiameseLSTM(nn.Module):
 
     def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """Scores [B] of the pairs (i, B + i) of `vectors` [2B, T, input_size] with true `lengths` [2B]."""
+        if self.alignment:
+            vectors = align(vectors, lengths)
         first, second = self.encode(vectors, lengths).chunk(2)
         return self.head(first, second)
 
     def encode(self, vectors: Tensor, lengths: Tensor) -> Tensor:
-        """One state [B, width] for each sentence of `vectors` [B, T, input_size]."""
+        """One state [B, width] for each sentence of `vectors` [B, T, input_size, or 3 · input_size if aligned]."""
         packed = pack(vectors, lengths)
         rows = packed.words
         for passes in self.layers:
@@ -70,6 +76,23 @@ class SiameseLSTM(nn.Module):
         # A backward pass has read everything once it reaches the first word.
         ends = [state[row] for state, row in zip(states, (packed.last, packed.first), strict=False)]
         return torch.cat(ends, dim=1) if self.directions == "concat" else torch.stack(ends).sum(0)
+
+
+def align(vectors: Tensor, lengths: Tensor) -> Tensor:
+    """Each word x of `vectors` [2B, T, W] beside its counterpart x′ in the other sentence, as x, |x − x′|, x · x′.
+
+    Returns [2B, T, 3W].
+    The counterpart is the mean of the other sentence's words, weighted by a softmax over ALIGNMENT_SHARPNESS times
+    their cosines with the word: soft alignment as in Parikh et al. 2016, with nothing to learn. Pairs are (i, B + i).
+    """
+    others = vectors.roll(len(vectors) // 2, 0)
+    steps = torch.arange(vectors.shape[1], device=vectors.device)
+    real = (steps < lengths.unsqueeze(1)).roll(len(vectors) // 2, 0)
+    words, keys = F.normalize(vectors, dim=2), F.normalize(others, dim=2)
+    counterparts = F.scaled_dot_product_attention(
+        words, keys, others, attn_mask=real.unsqueeze(1), scale=ALIGNMENT_SHARPNESS
+    )
+    return torch.cat([vectors, (vectors - counterparts).abs(), vectors * counterparts], dim=2)
 
 
 def cosine_score(first: Tensor, second: Tensor) -> Tensor:

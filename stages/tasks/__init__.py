@@ -22,10 +22,20 @@ class Batch(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """What preprocessing makes: tensors by name, and facts about the data (plain JSON values)."""
+    """What preprocessing makes: tensors by name, facts about the data (plain JSON values), and the words that the
+    tensors' numbers stand for, in their order.
+    """
 
     tensors: "dict[str, Tensor]"
     facts: dict[str, Any]
+    words: Sequence[str] = ()
+
+
+class Example(NamedTuple):
+    """What a user typed, as a batch of one; `notes` say what was done to it, such as words left out."""
+
+    batch: Batch
+    notes: tuple[str, ...] = ()
 
 
 class Split(ABC):
@@ -61,6 +71,8 @@ class Task(ABC):
     networks: ClassVar[Mapping[str, type[BaseModel]]]
     #: Splits whose metrics training records, as the curves a report wants. Choices go by validation all the same.
     watched: ClassVar[tuple[str, ...]] = ("validation",)
+    #: Splits that evaluation scores.
+    held_out: ClassVar[tuple[str, ...]] = ("validation", "test")
     #: The validation metric that early stopping and best weights go by, and whether more of it is better.
     monitor: ClassVar[tuple[str, bool]]
     #: Curve columns for which larger is better; every other curve is an error.
@@ -89,6 +101,21 @@ class Task(ABC):
     @abstractmethod
     def metrics(self, predictions: Sequence[Any], targets: Sequence[Any]) -> dict[str, float]:
         """Scores by the field's names, cheap enough to take during training."""
+
+    @abstractmethod
+    def example(
+        self,
+        given: Sequence[str],
+        tensors: "Mapping[str, Tensor]",
+        facts: Mapping[str, Any],
+        words: Sequence[str],
+        options: Any,
+    ) -> Example:
+        """What a user typed, for `predict`. Raises InputError where that is not what the task wants."""
+
+    @abstractmethod
+    def describe(self, prediction: Any, given: Sequence[str], facts: Mapping[str, Any]) -> str:
+        """One of `predict`'s predictions in words, for the user who gave `given`."""
 
     def scores(self, predictions: Sequence[Any], targets: Sequence[Any]) -> dict[str, float]:
         """All scores of the evaluation stage; by default those of `metrics`."""

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
 from stages.errors import InputError
-from stages.tasks import Batch, Prepared, Split, Task
+from stages.tasks import Batch, Example, Prepared, Split, Task
 
 #: Training and test file of each domain.
 FILES = {
@@ -234,7 +234,7 @@ class KeywordExtraction(Task):
                 tensors |= {f"{domain}.{split}.{name}": tensor for name, tensor in _gold_tensors(those).items()}
         widths = {"word2vec": options.word2vec_width, "glove": tensors["glove"].shape[1]}
         facts = {"widths": widths, "vocabulary": len(vocabulary) + UNKNOWN + 1, **facts}
-        return Prepared(tensors, facts)
+        return Prepared(tensors, facts, vocabulary)
 
     def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], options: Options) -> dict[str, Split]:  # noqa: ARG002
         way = f"{options.domain}.{options.words}"
@@ -296,26 +296,32 @@ class KeywordExtraction(Task):
         facts: Mapping[str, Any],  # noqa: ARG002
         words: Sequence[str],
         options: Options,
-    ) -> Batch:
-        """One sentence as a batch. `words` are the vocabulary, number UNKNOWN + 1 first."""
+    ) -> Example:
+        """A sentence, as one text or word by word, through the steps of `prepare`."""
         from stages.text import spans
 
-        if len(given) != 1 or not given[0].strip():
-            raise InputError(f"give one sentence, in quotation marks; {len(given)} words or sentences came")
-        sentence = given[0]
-        tokens = (spans.tokenize if options.words == "all" else spans.segment)(sentence)
+        sentence = " ".join(given)
+        found = spans.tokenize(sentence) if options.words == "all" else spans.segment(sentence)
+        if not sentence.strip():
+            raise InputError("the sentence is empty; give its words, in quotation marks")
+        tokens = found[: Preparation().max_length]
+        spelled = spans.spell(sentence, tokens)
         number = {word: place for place, word in enumerate(words, start=UNKNOWN + 1)}
-        parts, _ = tag_words([Gold(sentence, ())], [tokens], [spans.spell(sentence, tokens)], number)
+        parts, _ = tag_words([Gold(sentence, ())], [tokens], [spelled], number)
         vectors = torch.cat([tensors[f"{options.domain}.{options.words}.word2vec"], tensors["glove"]], dim=1)
         split = Sentences(parts, vectors, tensors["characters"], [Gold(sentence, ())])
-        return split.batch(torch.tensor([0]))
+        unknown = list(dict.fromkeys(word for word in spelled if word not in number))
+        notes = [f"not known, and read as nothing: {', '.join(unknown)}"] if unknown else []
+        notes += [f"only the first {len(tokens)} of {len(found)} words are read"] if len(tokens) < len(found) else []
+        return Example(split.batch(torch.tensor([0])), tuple(notes))
 
     def describe(self, prediction: Sequence[Span], given: Sequence[str], facts: Mapping[str, Any]) -> str:  # noqa: ARG002
         """The distinct keywords, in the order in which they come, and the sentence with all of them marked."""
+        sentence = " ".join(given)
         if not prediction:
-            return f"no keyword\n{given[0]}"
-        distinct = dict.fromkeys(" ".join(given[0][start:end].split()) for start, end in prediction)
-        return f"keywords: {', '.join(distinct)}\n{mark(given[0], prediction)}"
+            return f"no keyword: {sentence}"
+        distinct = dict.fromkeys(" ".join(sentence[start:end].split()) for start, end in prediction)
+        return f"keywords: {', '.join(distinct)}\n{mark(sentence, prediction)}"
 
 
 def _count(counts: "Counter[str]", found: Any, wanted: Any) -> None:

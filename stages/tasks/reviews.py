@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
 from stages.errors import InputError
-from stages.tasks import Batch, Prepared, Split, Task
+from stages.tasks import Batch, Example, Prepared, Split, Task
 
 FILES = {"rt-polarity.pos": 1.0, "rt-polarity.neg": 0.0}
 #: Of the training half, every tenth sentence is for validation. The report has none, and trains on all of it.
@@ -138,7 +138,7 @@ class ReviewSentiment(Task):
                 "unknown": sum(word not in number for words, _ in reviews for word in words),
                 "truncated_reviews": sum(len(words) > options.max_length for words, _ in reviews),
             }
-        return Prepared(tensors, {"width": width, "vocabulary": len(tensors["vectors"]), **facts})
+        return Prepared(tensors, {"width": width, "vocabulary": len(tensors["vectors"]), **facts}, [*known, *own])
 
     def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], options: Options) -> dict[str, Split]:  # noqa: ARG002
         """Beside the three usual splits, "seen": some of the training reviews, evenly spread."""
@@ -151,6 +151,33 @@ class ReviewSentiment(Task):
         splits["seen"] = seen = Reviews(train.words, tensors["train.offsets"], train.labels[chosen], train.vectors)
         seen.starts, seen.lengths = train.starts[chosen], train.lengths[chosen]
         return splits
+
+    def example(
+        self,
+        given: Sequence[str],
+        tensors: Mapping[str, Tensor],
+        facts: Mapping[str, Any],  # noqa: ARG002
+        words: Sequence[str],
+        options: Options,  # noqa: ARG002
+    ) -> Example:
+        """A review, as one text or word by word, through the steps of `prepare`; only the reviews' words are known."""
+        from stages import text
+
+        number = {word: place for place, word in enumerate(words, start=UNKNOWN + 1)}
+        found = text.lower_case(text.tokenize(" ".join(given)))
+        if not found:
+            raise InputError("the review is empty; give its words, in quotation marks")
+        kept = text.cut(found, Preparation().max_length)
+        row = torch.tensor([number.get(word, UNKNOWN) for word in kept])
+        review = Reviews(row, torch.tensor([0, len(row)]), torch.zeros(1), tensors["vectors"])
+        unknown = list(dict.fromkeys(word for word in kept if word not in number))
+        notes = [f"not known, and read as nothing: {', '.join(unknown)}"] if unknown else []
+        notes += [f"only the first {len(kept)} of {len(found)} words are read"] if len(kept) < len(found) else []
+        return Example(review.batch(torch.tensor([0])), tuple(notes))
+
+    def describe(self, prediction: float, given: Sequence[str], facts: Mapping[str, Any]) -> str:  # noqa: ARG002
+        side, sure = ("positive", prediction) if prediction > 0.5 else ("negative", 1 - prediction)
+        return f"{side} (probability {sure:.3f})"
 
     def build(self, model: str, network: BaseModel, facts: Mapping[str, Any]) -> nn.Module:
         from stages.networks.sentence_classifier import SentenceClassifier

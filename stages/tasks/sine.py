@@ -9,12 +9,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PositiveInt
 from torch import Tensor, nn
 
 from stages.errors import InputError
-from stages.tasks import Batch, Prepared, Split, Task
+from stages.tasks import Batch, Example, Prepared, Split, Task
 
 #: The last sequences of the file are for testing.
 HELD_OUT = 2
 #: How far ahead or behind a forecast is looked for, in points; half a wave is 63.
 FARTHEST_LAG = 60
+
+#: How many points `stages.predict` forecasts at least.
+AHEAD = 20
 
 Forecast = Sequence[float | None]
 
@@ -68,24 +71,57 @@ class SineForecasting(Task):
     Preparation = Preparation
     Options = Options
     networks = {"forecaster": ForecasterOptions}
+    held_out = ("validation", "test", "long_test")
     monitor = ("mse", False)
 
     def prepare(self, raw: Mapping[str, Path], options: Preparation) -> Prepared:  # noqa: ARG002
         """Facts: sequences, points a sequence, and how many sequences are for testing."""
-        points, validation = (read_sequences(raw["corpus"] / f"{name}.csv") for name in ("sine", "validation"))
+        points, validation, longer = (
+            read_sequences(raw["corpus"] / f"{name}.csv") for name in ("sine", "validation", "longer")
+        )
         if len(points) <= HELD_OUT or points.shape[1] != validation.shape[1] or points.shape[1] < 4:
             raise InputError(
                 f"{raw['corpus']}: {HELD_OUT + 1} sequences of at least 4 points are needed, all of one length;"
                 f" run `dvc repro -f download@{raw['corpus'].name}`"
             )
-        tensors = {"train": points[:-HELD_OUT], "validation": validation, "test": points[-HELD_OUT:]}
+        tensors = {
+            "train": points[:-HELD_OUT],
+            "validation": validation,
+            "test": points[-HELD_OUT:],
+            "long_test": longer,
+        }
         return Prepared(tensors, {"sequences": len(points), "points": points.shape[1], "test_sequences": HELD_OUT})
 
     def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], options: Options) -> dict[str, Split]:  # noqa: ARG002
-        """Training reads every point (teacher forcing); forecasts start at the middle and at the first point."""
+        """Training reads every point (teacher forcing); forecasts start at the middle and at the first point.
+
+        long_test: the test sequences, followed four times as far.
+        """
         length = facts["points"]
-        starts = {"train": [length], "validation": [length // 2, 1], "test": [length // 2, 1]}
+        starts = {
+            "train": [length],
+            "validation": [length // 2, 1],
+            "test": [length // 2, 1],
+            "long_test": [length // 2],
+        }
         return {name: Waves(tensors[name], known) for name, known in starts.items()}
+
+    def example(
+        self,
+        given: Sequence[str],
+        tensors: Mapping[str, Tensor],  # noqa: ARG002
+        facts: Mapping[str, Any],  # noqa: ARG002
+        words: Sequence[str],  # noqa: ARG002
+        options: Options,  # noqa: ARG002
+    ) -> Example:
+        """At least two numbers, apart or parted by commas; as many as were given, or AHEAD, are forecast."""
+        known = torch.tensor([parse_sequence(",".join(given), "the sequence")])
+        ahead = max(AHEAD, known.shape[1])
+        points = torch.cat([known, known.new_zeros(1, ahead)], dim=1)
+        return Example(Waves(points, [known.shape[1]]).batch(torch.tensor([0])))
+
+    def describe(self, prediction: Forecast, given: Sequence[str], facts: Mapping[str, Any]) -> str:  # noqa: ARG002
+        return " ".join(f"{value:.4f}" for value in prediction if value is not None)
 
     def build(self, model: str, network: BaseModel, facts: Mapping[str, Any]) -> nn.Module:  # noqa: ARG002
         from stages.networks.forecaster import Forecaster
@@ -132,9 +168,10 @@ class SineForecasting(Task):
             found[f"mse_quarter_{number}"] = quarter.square().mean().item()
         found["error_growth"] = found["mse_quarter_4"] / found["mse_quarter_1"]
         found["largest_value"] = max(forecast.abs().max().item() for forecast, _ in pairs)
-        found["one_point_lag"] = sum(lag(*pair) for pair in far) / len(far)
-        late = torch.cat([late_peaks(*pair) for pair in far])
-        found["one_point_late_peaks"] = late.mean().item() if len(late) else 0.0
+        if far:
+            found["one_point_lag"] = sum(lag(*pair) for pair in far) / len(far)
+            late = torch.cat([late_peaks(*pair) for pair in far])
+            found["one_point_late_peaks"] = late.mean().item() if len(late) else 0.0
         return found
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
 from stages.errors import InputError
-from stages.tasks import Batch, Prepared, Split, Task
+from stages.tasks import Batch, Example, Prepared, Split, Task
 
 MAX_SCORE = 5.0
 SPLIT_FILES = {"train": "sts-train.csv", "validation": "sts-dev.csv", "test": "sts-test.csv"}
@@ -41,6 +41,7 @@ class SiameseLSTMOptions(_Strict):
     symmetric: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     initialization: Literal["torch", "tensorflow"] = "torch"
+    alignment: bool = False
 
 
 class SentencePairs(Split):
@@ -126,7 +127,7 @@ class SentenceSimilarity(Task):
                 "truncated_sentences": cut,
                 "empty_sentences": empty,
             }
-        return Prepared(tensors, facts)
+        return Prepared(tensors, facts, words)
 
     def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], options: Options) -> dict[str, Split]:  # noqa: ARG002
         return {
@@ -135,6 +136,35 @@ class SentenceSimilarity(Task):
             )
             for name in SPLIT_FILES
         }
+
+    def example(
+        self,
+        given: Sequence[str],
+        tensors: Mapping[str, Tensor],
+        facts: Mapping[str, Any],  # noqa: ARG002
+        words: Sequence[str],
+        options: Options,  # noqa: ARG002
+    ) -> Example:
+        """Two sentences, through the steps of `prepare`; only words of the three splits have a vector here."""
+        from stages import text
+
+        if len(given) != 2:
+            raise InputError(f"give two sentences, each in quotation marks; these are {len(given)}")
+        number = {word: place for place, word in enumerate(words, start=1)}
+        rows, dropped = [], []
+        for sentence in given:
+            kept, lost = text.drop_unknown(text.clean(text.lower_case(text.tokenize(sentence))), number)
+            if not kept:
+                raise InputError(f"{sentence!r}: no word of it has a vector; try another sentence")
+            rows.append([number[word] for word in kept])
+            dropped += lost
+        offsets = torch.tensor([0, *map(len, rows)]).cumsum(0)
+        pair = SentencePairs(torch.tensor([*rows[0], *rows[1]]), offsets, torch.zeros(1), tensors["vectors"])
+        notes = (f"left out, for want of a vector: {', '.join(dropped)}",) if dropped else ()
+        return Example(pair.batch(torch.tensor([0])), notes)
+
+    def describe(self, prediction: float, given: Sequence[str], facts: Mapping[str, Any]) -> str:  # noqa: ARG002
+        return f"similarity {prediction:.2f} (0: unlike, {MAX_SCORE:.0f}: the same)"
 
     def build(self, model: str, network: BaseModel, facts: Mapping[str, Any]) -> nn.Module:  # noqa: ARG002
         from stages.networks.siamese_lstm import SiameseLSTM

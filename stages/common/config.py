@@ -5,14 +5,15 @@ or from params.yaml's top level, the experiment under study.
 """
 
 import argparse
+import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
+from stages.common.storage import read_yaml
 from stages.errors import InputError
-from stages.storage import read_yaml
 from stages.tasks import Task, get
 
 Profile = Literal["sample", "full", "paper"]
@@ -165,9 +166,9 @@ def parse_options(words: Sequence[str]) -> dict[str, Any]:
     return content
 
 
-def read_study() -> Run:
-    """The experiment under study, from params.yaml's top level."""
-    content = read_yaml(PARAMS)
+def read_study(profile: Profile | None = None) -> Run:
+    """The experiment under study, from params.yaml's top level; in its profile, or in the one given."""
+    content = read_yaml(PARAMS) | ({"profile": profile} if profile else {})
     where = str(PARAMS)
     own = {}
     for key in ("profile", "seed", "task", "model", "networks", "options"):
@@ -205,9 +206,29 @@ def read_run(arguments: argparse.Namespace, words: Sequence[str]) -> Run:
 
 def runs_of(group: str, profile: Profile) -> list[Run]:
     """The runs of a group, as reports.yaml has them."""
-    entries: Mapping[str, Any] = read_yaml(REPORTS)["runs"]
-    return [
-        make_run(name, group, profile, run["task"], run["model"], run["settings"], f"{REPORTS}: runs.{name}")
-        for name, run in entries.items()
-        if run["group"] == group
-    ]
+    return [_run(name, entry, profile) for name, entry in _entries().items() if entry["group"] == group]
+
+
+def find_run(name: str, profile: Profile) -> Run:
+    """One run of reports.yaml."""
+    entries = _entries()
+    if name not in entries:
+        near = difflib.get_close_matches(name, entries, n=3, cutoff=0)
+        raise InputError(f"--run {name}: {REPORTS} has no such run; near it are {', '.join(near)}")
+    return _run(name, entries[name], profile)
+
+
+def _entries() -> Mapping[str, Any]:
+    return read_yaml(REPORTS)["runs"]
+
+
+def _run(name: str, entry: Mapping[str, Any], profile: Profile) -> Run:
+    where = f"{REPORTS}: runs.{name}"
+    return make_run(name, entry["group"], profile, entry["task"], entry["model"], entry["settings"], where)
+
+
+def with_checks(reports: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of reports.yaml, in which claims and figures can name a check as they name a run."""
+    groups = reports.get("checks") or {}
+    checks = {name: {"group": group, "task": of["task"]} for group, of in groups.items() for name in of["names"]}
+    return {**reports, "runs": {**(reports.get("runs") or {}), **checks}}

@@ -16,12 +16,12 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from stages.checkpoint import Row, State, restore, save, weights_of
-from stages.config import Run
+from stages.common.config import Run
 from stages.errors import InputError, TrainingError
-from stages.optimizers import learning_rate_factor, make_optimizer
 from stages.prediction import predict
 from stages.tasks import Batch, Split
+from stages.training.checkpoint import Row, State, restore, save, weights_of
+from stages.training.optimizers import learning_rate_factor, make_optimizer
 
 if TYPE_CHECKING:
     from stages.tracking import Tracker

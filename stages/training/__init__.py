@@ -1,0 +1,1 @@
+"""The training loop of every task, with its optimizers and its checkpoints."""
