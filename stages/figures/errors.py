@@ -60,7 +60,6 @@ def draw(entry: Entry, table: Table, axes: Axes) -> None:
     axes.set_yticks(range(len(KINDS)), [kind.replace(" ", "\n") for kind in KINDS])
     axes.invert_yaxis()
     axes.set_xlabel(entry.x_label)
-    axes.set_ylabel(entry.y_label)
 
 
 def find_errors(found: Sequence[Span], wanted: Sequence[Span]) -> list[str]:

@@ -90,7 +90,7 @@ def _elements(path: Path) -> Iterator["Element"]:
         remove_comments=True,
         remove_pis=True,
     )
-    root, begun = None, 0
+    root, begun, last = None, 0, 1
     try:
         with path.open("rb") as file:
             while piece := file.read(_PIECE):
@@ -101,6 +101,7 @@ def _elements(path: Path) -> Iterator["Element"]:
                         if root.getroottree().docinfo.doctype:
                             raise InputError(f"{path}, line {root.sourceline}: a DOCTYPE stands above; remove it")
                     begun += event == "start"
+                    last = element.sourceline
                     if event == "end" and element.tag == "sentence":
                         yield element
                         begun = 0
@@ -116,9 +117,14 @@ def _elements(path: Path) -> Iterator["Element"]:
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; run `dvc repro -f download@{path.parent.name}`") from None
     except etree.XMLSyntaxError as error:
-        # lxml ends its message with the place, which stands in front here.
-        message = re.sub(r", line \d+, column \d+$", "", str(error.msg)) or "the file is empty"
-        raise InputError(f"{path}, line {error.lineno or 1}: not well-formed XML ({message})") from None
+        line, message = error.lineno, re.sub(r", line \d+, column \d+$", "", str(error.msg))
+        if parser.error_log:
+            # The first fault; what is raised may be one that followed from it.
+            line, message = parser.error_log[0].line, parser.error_log[0].message
+        elif root is not None:
+            # lxml stops without a word at an entity that no DOCTYPE defines.
+            line, message = last, "an entity that is not defined, or no end"
+        raise InputError(f"{path}, line {line or 1}: not well-formed XML ({message}); fetch the file again") from None
 
 
 def _attribute(element: "Element", name: str, path: Path) -> str:
@@ -139,7 +145,7 @@ def _span(element: "Element", name: str, text: str, path: Path, facts: dict[str,
     term, *offsets = (_attribute(element, key, path) for key in ("term", "from", "to"))
     for key, offset in zip(("from", "to"), offsets, strict=True):
         if not _INTEGER.fullmatch(offset):
-            raise InputError(f"{path}, line {element.sourceline}: {key}={offset!r} is no whole number; correct it")
+            raise InputError(f"{path}, line {element.sourceline}: {key}={offset[:20]!r} is no whole number; correct it")
     start, end = map(int, offsets)
     span = locate(text, term, start, end)
     if span is None:
