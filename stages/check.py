@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.config import Profile
+from stages.common.provenance import provenance
 from stages.common.storage import whole_folder, write_json
 from stages.errors import InputError, run
 
@@ -51,8 +52,6 @@ def check(group: str, task: str, profile: Profile) -> None:
             (about / name).mkdir()
             write_json(about / name / "run.json", {"run": name, "config": {"task": task}, "data": data})
     if profile != "sample":
-        from stages.evaluate import provenance
-
         content["made"] = provenance()
     write_json(Path("metrics", profile, "runs", f"{group}.json"), content)
     print(f"{group}: {len(content['runs'])} checks")

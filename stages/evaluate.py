@@ -6,17 +6,15 @@ more than a score); `--study` scores the experiment of params.yaml.
 
 import argparse
 import csv
-import platform
-import subprocess
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stages.common.config import Profile, Run, read_study, runs_of
-from stages.common.storage import ROOT, read_json, whole_folder, write_json
+from stages.common.provenance import provenance
+from stages.common.storage import read_json, whole_folder, write_json
 from stages.curves import read_history, summary
 from stages.errors import InputError
 from stages.errors import run as run_stage
@@ -134,29 +132,6 @@ def bootstrap(
         for name, value in drawn.items():
             found.setdefault(name, []).append(value)
     return {name: float(np.std(values, ddof=1)) for name, values in found.items()}
-
-
-def provenance() -> dict[str, str | None]:
-    """What made a committed result: commit, machine and date."""
-    git = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return {
-        "commit": git.stdout.strip() or None,
-        "machine": _machine(),
-        "date": datetime.now(UTC).date().isoformat(),
-    }
-
-
-def _machine() -> str:
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    names = Path("/proc/cpuinfo")
-    lines = names.read_text(encoding="utf-8").splitlines() if names.exists() else []
-    model = next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
-    return f"{model}, {torch.get_num_threads()} threads"
 
 
 if __name__ == "__main__":

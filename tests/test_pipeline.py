@@ -197,6 +197,7 @@ SHAPES_NOTHING = {
 # What a stage reads although another dependency, or its command, already says all that matters of it.
 READ_ELSEWHERE = {
     ("evaluate", "reports.yaml"): "the runs of the group, of which the models tell",
+    ("check", "stages/tasks/__init__.py"): "imported by stages.common, for what a check does not use of it",
     ("plot", "reports.yaml"): "the figure's entry, which the command carries",
     ("plot", "stages/tasks/__init__.py"): "imported by stages.common.config, for what a figure does not use of it",
     ("report", "stages/tasks/__init__.py"): "imported by stages.common.config, for what the page does not use of it",
@@ -204,6 +205,8 @@ READ_ELSEWHERE = {
 # What a stage depends on although it was not opened here.
 NOT_OPENED = {
     ("download", "stages/catalogue.yaml"): "made-up data are not downloaded",
+    ("plot", f"metrics/sample/predictions/{FIGURE}"): "curves are drawn without predictions; other kinds show them",
+    ("preprocess", "stages/text.py"): "numbers are no text",
     ("report", "metrics/sample/figures"): "the page links to the figures, which have to be there",
 }
 
