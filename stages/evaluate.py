@@ -14,7 +14,7 @@ import numpy as np
 
 from stages.common.config import Profile, Run, read_study, runs_of
 from stages.common.provenance import provenance
-from stages.common.storage import read_json, whole_folder, write_json
+from stages.common.storage import read_json, whole_folder, write_json, write_tensors
 from stages.curves import read_history, summary
 from stages.errors import InputError
 from stages.errors import run as run_stage
@@ -103,6 +103,8 @@ def evaluate(run: Run, seed: int, predictions_file: Path) -> dict[str, Any]:
         scores |= {f"{name}.{metric}": value for metric, value in run.task.scores(predictions, targets).items()}
         errors = bootstrap(run.task.metrics, predictions, targets)
         spread |= {f"{name}.{metric}": value for metric, value in errors.items()}
+        if name == "test" and (shown := run.task.exhibits(splits[name], predictions)):
+            write_tensors(predictions_file.with_suffix(".safetensors"), shown)
         rows += [(name, place, *pair) for place, pair in enumerate(zip(targets, predictions, strict=True))]
     with predictions_file.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -44,23 +44,25 @@ def train(run: Run) -> None:
     from stages.prediction import load_data
     from stages.tracking import Tracker, Training
     from stages.training.loop import fit
+    from stages.training.precision import resolve
 
     torch.use_deterministic_algorithms(True)
     facts, tensors = load_data(run)
     splits = run.task.load(tensors, facts, run.options)
     digest = hashlib.sha256((run.data / "tensors.safetensors").read_bytes()).hexdigest()
-    fingerprint = _fingerprint(run, digest, torch.get_num_threads())
-    fabric = Fabric(accelerator="auto", devices=1, precision=run.settings.precision)
+    precision = resolve(run.settings.precision)
+    fingerprint = _fingerprint(run, f"{digest} {precision}", torch.get_num_threads())
+    fabric = Fabric(accelerator="auto", devices=1, precision=precision)
     made: dict[str, Any] = {
         "run": run.id,
         "config": run.parameters(),
         "data": {
-            "name": run.task.data_name["sample" if facts["sample"] else "real"],
+            "name": run.task.data_called(facts),
             "sample": facts["sample"],
             "sha256": digest,
             "bytes": (run.data / "tensors.safetensors").stat().st_size,
         },
-        "precision": run.settings.precision,
+        "precision": precision,
         "threads": torch.get_num_threads(),
     }
     checkpoints = {seed: Path("models", ".resume", f"{run.profile}-{run.id}-{seed}.pt") for seed in run.seeds}
@@ -68,6 +70,7 @@ def train(run: Run) -> None:
         for seed in run.seeds:
             torch.manual_seed(seed)
             network = run.task.build(run.model, run.network, facts)
+            made["memory_format"] = _memory_format(network)
             made["parameters"] = sum(parameter.numel() for parameter in network.parameters())
             about = Training(
                 profile=run.profile,
@@ -102,6 +105,15 @@ def _signature(network: "nn.Module", split: Split) -> dict[str, Any]:
         for a, b in zip((*one.inputs, one.target), (*many.inputs, many.target), strict=True)
     ]
     return {"inputs": dict(zip(names, shapes[:-1], strict=True)), "output": shapes[-1]}
+
+
+def _memory_format(network: "nn.Module") -> str:
+    """How the network's convolutions lie in memory."""
+    import torch
+
+    kernels = [parameter for parameter in network.parameters() if parameter.ndim == 4 and parameter.shape[1] > 1]
+    last = kernels and all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
+    return "channels_last" if last else "contiguous"
 
 
 def _fingerprint(run: Run, digest: str, threads: int) -> str:

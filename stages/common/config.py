@@ -50,8 +50,12 @@ class Settings(_Strict):
     lr: PositiveFloat
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    #: staircase: times `decay_rate` every `decay_steps` steps · cosine: to 0 over the whole training.
-    schedule: Literal["constant", "staircase", "cosine"] = "constant"
+    #: Nesterov's momentum (Sutskever et al. 2013); for sgd with momentum.
+    nesterov: bool = False
+    #: staircase: times `decay_rate` every `decay_steps` steps · cosine: to 0 over the whole training ·
+    #: one_cycle: up from 0 in a straight line over the share `peak` of the training, then down to 0 (Smith 2018).
+    schedule: Literal["constant", "staircase", "cosine", "one_cycle"] = "constant"
+    peak: Annotated[float, Field(gt=0, lt=1)] = 0.25
     decay_rate: Annotated[float, Field(gt=0, le=1)] = 1.0
     decay_steps: PositiveInt = 1
     #: Of L-BFGS: how much lower the loss must get by an iteration, or promise to get, for a step to go on.
@@ -65,12 +69,15 @@ class Settings(_Strict):
     keep_best: bool = False
     patience: PositiveInt | None = None
 
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    #: auto: bf16-mixed where the device computes faster with it, else 32-true (stages/training/precision.py).
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "32-true"
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("give either steps or epochs, each as sample, full and paper")
+        if self.nesterov and (self.optimizer != "sgd" or not self.momentum):
+            raise ValueError("nesterov is a kind of momentum: it needs optimizer sgd and a momentum above 0")
         return self
 
 

@@ -91,6 +91,17 @@ class Sources:
                 tables[seed] = list(csv.DictReader(file))
         return tables
 
+    def tensors(self, run: str) -> dict[int, dict[str, Any]]:
+        """What evaluation laid beside the predictions for figures to show, as NumPy arrays by name, by seed."""
+        from safetensors.numpy import load_file
+
+        group = str(self.runs[run].get("group", run))
+        folder = self.root / "metrics" / self.profile / "predictions" / group
+        paths = {int(path.stem.rpartition("-seed-")[2]): path for path in folder.glob(f"{run}-seed-*.safetensors")}
+        if not paths:
+            raise InputError(f"{folder} holds no {run}-seed-<n>.safetensors; `dvc repro evaluate@{group}` makes it")
+        return {seed: load_file(paths[seed]) for seed in sorted(paths)}
+
     def history(self, run: str, x: str, y: str) -> dict[int, Curve]:
         """Columns `x` and `y` of every seed's history.csv, by seed."""
         folder = self.folder(run)

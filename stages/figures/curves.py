@@ -87,11 +87,11 @@ def read(entry: Entry, sources: Sources) -> Table:
             if entry.y_scale == "log" and y.min() <= 0:
                 raise InputError(f"reports.yaml: a figure of the run {run!r} has y_scale log, but {entry.curve} is ≤ 0")
             smoothed = np.exp(smooth(np.log(y))) if entry.y_scale == "log" else smooth(y)
-            rows += [(label, seed, _number(x[i]), float(y[i]), float(smoothed[i])) for i in thin(len(x))]
+            rows += [(label, seed, number(x[i]), float(y[i]), float(smoothed[i])) for i in thin(len(x))]
     return Table(("run", "seed", "x", "value", "smoothed"), rows)
 
 
-def _number(x: float) -> int | float:
+def number(x: float) -> int | float:
     return int(x) if x == int(x) else float(x)
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from stages.errors import InputError
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Generator, Tensor, nn
 
 
 class Batch(NamedTuple):
@@ -36,6 +36,16 @@ class Example(NamedTuple):
 
     batch: Batch
     notes: tuple[str, ...] = ()
+
+
+class Place(NamedTuple):
+    """Where a training batch stands: the examples `index` [B] of the split, in epoch `epoch`. All that is drawn for it
+    comes from `generator`, seeded by the seed and the step alone, so that a resumed training draws the same.
+    """
+
+    index: "Tensor"
+    epoch: int
+    generator: "Generator"
 
 
 class Split(ABC):
@@ -78,6 +88,10 @@ class Task(ABC):
     #: Curve columns for which larger is better; every other curve is an error.
     rising: ClassVar[frozenset[str]] = frozenset()
 
+    def data_called(self, facts: Mapping[str, Any]) -> str:
+        """What the data of these facts are called beside results; a task with several sources says which one."""
+        return self.data_name["sample" if facts["sample"] else "real"]
+
     @abstractmethod
     def prepare(self, raw: Mapping[str, Path], options: Any) -> Prepared:
         """Turn the raw data sets (folders by catalogue name) into tensors."""
@@ -93,6 +107,14 @@ class Task(ABC):
     @abstractmethod
     def loss(self, network: "nn.Module", batch: Batch, options: Any) -> "Tensor":
         """The training loss of a batch, a scalar."""
+
+    def augment(self, batch: Batch, place: Place, options: Any) -> Batch:  # noqa: ARG002
+        """A training batch changed at random, all of it at once; by default as it is."""
+        return batch
+
+    def learn(self, network: "nn.Module", batch: Batch, options: Any) -> "tuple[Tensor, dict[str, Tensor]]":
+        """The training loss, and what else of the batch goes into the history, as train_<name>; by default nothing."""
+        return self.loss(network, batch, options), {}
 
     @abstractmethod
     def predict(self, network: "nn.Module", batch: Batch) -> Sequence[Any]:
@@ -116,6 +138,10 @@ class Task(ABC):
     @abstractmethod
     def describe(self, prediction: Any, given: Sequence[str], facts: Mapping[str, Any]) -> str:
         """One of `predict`'s predictions in words, for the user who gave `given`."""
+
+    def exhibits(self, split: Split, predictions: Sequence[Any]) -> "dict[str, Tensor]":  # noqa: ARG002
+        """Test examples that a figure shows beside their predictions, as tensors by name; by default none."""
+        return {}
 
     def scores(self, predictions: Sequence[Any], targets: Sequence[Any]) -> dict[str, float]:
         """All scores of the evaluation stage; by default those of `metrics`."""

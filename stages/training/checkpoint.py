@@ -19,8 +19,8 @@ class State:
     """Where a training stands, beside its network and optimizer."""
 
     step: int = 0
-    #: Training losses since the last row of the history.
-    losses: list[float] = field(default_factory=list)
+    #: Training losses, and what else a task counts, by name, since the last row of the history.
+    learned: dict[str, list[float]] = field(default_factory=dict)
     history: list[Row] = field(default_factory=list)
     best_value: float = -math.inf
     best_weights: dict[str, Tensor] | None = None
@@ -36,8 +36,11 @@ class State:
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
-    """A copy of the weights on the processor."""
-    return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+    """A copy of the weights on the processor, in the layout that files have."""
+    return {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in network.state_dict().items()
+    }
 
 
 def save(path: Path, fingerprint: str, network: nn.Module, optimizer: Optimizer, state: State) -> None:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from stages.common.config import Run
 from stages.errors import InputError, TrainingError
 from stages.prediction import predict
-from stages.tasks import Batch, Split
+from stages.tasks import Batch, Place, Split
 from stages.training.checkpoint import Row, State, restore, save, weights_of
 from stages.training.optimizers import learning_rate_factor, make_optimizer
 
@@ -80,14 +80,20 @@ def fit(
         if epoch != order_epoch:
             order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
             order_epoch = epoch
-        batch = fabric.to_device(train.batch(order[place * settings.batch_size : (place + 1) * settings.batch_size]))
+        index = order[place * settings.batch_size : (place + 1) * settings.batch_size]
+        # Apart from the orders' seeds by a half of the 64 bits.
+        generator = torch.Generator().manual_seed((seed + 1) << 32 | state.step)
+        batch = run.task.augment(fabric.to_device(train.batch(index)), Place(index, epoch, generator), run.options)
         lr = settings.lr * learning_rate_factor(settings, state.step, total)
         for group in optimizer.param_groups:
             group["lr"] = lr
 
-        def closure(batch: Batch = batch) -> Tensor:
+        learned: dict[str, Tensor] = {}
+
+        def closure(batch: Batch = batch, learned: dict[str, Tensor] = learned) -> Tensor:
             optimizer.zero_grad()
-            loss = run.task.loss(network, batch, run.options)
+            loss, counted = run.task.learn(network, batch, run.options)
+            learned |= counted
             fabric.backward(loss)
             if settings.clip_norm is not None:
                 fabric.clip_gradients(network, optimizer, max_norm=settings.clip_norm, error_if_nonfinite=False)
@@ -96,7 +102,8 @@ def fit(
         network.train()
         loss = optimizer.step(closure).item()
         state.step += 1
-        state.losses.append(loss)
+        for name, value in {"loss": loss, **learned}.items():
+            state.learned.setdefault(name, []).append(float(value))
         validates = state.step % validate_every == 0 or state.step == total
         # The last step's loss is from before its update, so the weights that it leaves are looked at too.
         if not math.isfinite(loss) or (validates and not _finite(network)):
@@ -111,8 +118,8 @@ def fit(
         bar.update()
         if state.step % row_every == 0:
             row = {"step": state.step, "epoch": state.step / epoch_length, "lr": lr}
-            row["train_loss"] = sum(state.losses) / len(state.losses)
-            state.losses.clear()
+            row |= {f"train_{name}": sum(values) / len(values) for name, values in state.learned.items()}
+            state.learned.clear()
             state.history.append(row)
             if validates:
                 row |= _validate(run, network, splits, fabric)

@@ -15,7 +15,9 @@ def make_optimizer(network: nn.Module, settings: Settings) -> Optimizer:
     lr, decay = settings.lr, settings.weight_decay
     match settings.optimizer:
         case "sgd":
-            return torch.optim.SGD(parameters, lr=lr, momentum=settings.momentum, weight_decay=decay)
+            return torch.optim.SGD(
+                parameters, lr=lr, momentum=settings.momentum, weight_decay=decay, nesterov=settings.nesterov
+            )
         case "adam":
             return torch.optim.Adam(parameters, lr=lr, weight_decay=decay)
         case "adamw":
@@ -35,3 +37,6 @@ def learning_rate_factor(settings: Settings, step: int, total: int) -> float:
             return settings.decay_rate ** (step // settings.decay_steps)
         case "cosine":
             return 0.5 * (1 + math.cos(math.pi * step / total))
+        case "one_cycle":
+            peak = settings.peak * total
+            return (step + 1) / (peak + 1) if step < peak else (total - step) / (total - peak)

@@ -1,0 +1,39 @@
+"""Report A's FPN-style CNN: the simple CNN's five maps, added up from the smallest to the largest, a head on each."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from stages.networks.simple_cnn import blocks
+
+
+class FPNCNN(nn.Module):
+    """Feature pyramid as in Lin et al. 2017, read by five linear heads whose logits are summed before the softmax.
+
+    Maps that are added need equally many channels; the paper's 1×1 "lateral" convolutions bring all to `pyramid_width`.
+    A head reads its map's mean over all places. Joined to every place, the first would have 32,768 inputs, and training
+    runs away at the learning rate of the simple CNN.
+    """
+
+    def __init__(self, classes: int, widths: Sequence[int], pyramid_width: int, normalization: str = "batch") -> None:
+        super().__init__()
+        self.blocks = blocks(widths, normalization)
+        self.laterals = nn.ModuleList(nn.Conv2d(width, pyramid_width, 1) for width in widths)
+        self.heads = nn.ModuleList(nn.Linear(pyramid_width, classes) for _ in widths)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images [B, 3, 32, 32] → logits [B, classes]."""
+        return sum(head(level.mean((2, 3))) for head, level in zip(self.heads, self.pyramid(images), strict=True))
+
+    def pyramid(self, images: Tensor) -> list[Tensor]:
+        """The five maps from side 16 to side 1, each [B, pyramid_width, side, side]."""
+        maps = []
+        for block in self.blocks:
+            images = block(images)
+            maps.append(images)
+        levels = [self.laterals[-1](maps[-1])]
+        for lateral, level in zip(reversed(self.laterals[:-1]), reversed(maps[:-1]), strict=True):
+            upsampled = interpolate(levels[-1], scale_factor=2, mode="bilinear", align_corners=False)
+            levels.append(lateral(level) + upsampled)
+        return levels[::-1]
