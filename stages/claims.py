@@ -26,7 +26,7 @@ from stages.common.storage import read_json
 from stages.errors import InputError
 
 Outcome = Literal["holds", "fails", "undecided"]
-Verdict = Literal["reproduced", "not reproduced", "undecided", "ran"]
+Verdict = Literal["reproduced", "not reproduced", "undecided", "ran", "not run"]
 LEVELS = ("quarter", "half", "final")
 
 
@@ -120,6 +120,11 @@ class Metrics:
         self._folder = root / "metrics" / profile / "runs"
         self._runs = runs
         self._groups: dict[str, dict[str, Any]] = {}
+
+    def has(self, run: str) -> bool:
+        """Whether this run has results."""
+        path = self._folder / f"{self._runs[run].get('group', run)}.json"
+        return path.is_file() and run in self.group(run)["runs"]
 
     def group(self, run: str) -> dict[str, Any]:
         """The content of the metric file that holds this run."""

@@ -19,10 +19,18 @@ from stages.wording import found, measured, metric_name, positions, rule
 BEYOND = "beyond"
 
 
-def judge_all(profile: str, reports: Mapping[str, Any], root: Path = Path()) -> dict[str, Any]:
-    """The content of claims.json: every claim with its verdict, its numbers and where they come from."""
+def judge_all(profile: str, reports: Mapping[str, Any], root: Path = Path(), partial: bool = False) -> dict[str, Any]:
+    """The content of claims.json: every claim with its verdict, its numbers and where they come from.
+
+    partial: a claim whose runs have no results yet is shown as not run; else it is an error.
+    """
     metrics = Metrics(profile, reports["runs"], root)
-    claims = {name: _judge(name, claim, metrics, reports) for name, claim in parse_claims(reports).items()}
+    claims = {
+        name: _judge(name, claim, metrics, reports)
+        if _has_run(claim, metrics) or not partial
+        else _not_run(claim, reports)
+        for name, claim in parse_claims(reports).items()
+    }
     if not claims:
         raise InputError("reports.yaml: `claims` is empty; without a claim there is nothing to report")
     given = Counter(claim["verdict"] for claim in claims.values())
@@ -34,8 +42,31 @@ def judge_all(profile: str, reports: Mapping[str, Any], root: Path = Path()) -> 
     }
 
 
+def _runs(claim: Claim) -> list[str]:
+    return list(dict.fromkeys((*claim.runs, *(run for check in claim.checks for run in check.runs))))
+
+
+def _has_run(claim: Claim, metrics: Metrics) -> bool:
+    return all(map(metrics.has, _runs(claim)))
+
+
+def _about(claim: Claim, reports: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "report": claim.report,
+        "task": claim.task or reports["runs"][next(iter(claim.runs))]["task"],
+        "question": claim.question,
+        "reported": claim.reported,
+        "note": claim.note,
+    }
+
+
+def _not_run(claim: Claim, reports: Mapping[str, Any]) -> dict[str, Any]:
+    nothing: dict[str, Any] = {name: [] for name in ("checks", "metrics", "figures", "data", "made")}
+    return _about(claim, reports) | nothing | {"runs": {}, "found": "", "verdict": "not run", "sample": False}
+
+
 def _judge(name: str, claim: Claim, metrics: Metrics, reports: Mapping[str, Any]) -> dict[str, Any]:
-    runs = list(dict.fromkeys((*claim.runs, *(run for check in claim.checks for run in check.runs))))
+    runs = _runs(claim)
     labels = {run: claim.runs.get(run, run) for run in runs}
     groups = {str(group["group"]): group for group in map(metrics.group, runs)}
     sample = any(group["data"]["sample"] for group in groups.values())
@@ -63,11 +94,7 @@ def _judge(name: str, claim: Claim, metrics: Metrics, reports: Mapping[str, Any]
             "seeds": len(content["seeds"]),
             "values": {metric: _number(value) for metric, value in values.items()},
         }
-    return {
-        "report": claim.report,
-        "task": claim.task or reports["runs"][next(iter(claim.runs))]["task"],
-        "question": claim.question,
-        "reported": claim.reported,
+    return _about(claim, reports) | {
         "found": "; ".join(f"{metric_name(check['metric'])}: {check['found']}" for check in checks),
         "verdict": verdict([check["outcome"] for check in checks], sample),
         "sample": sample,
@@ -75,7 +102,6 @@ def _judge(name: str, claim: Claim, metrics: Metrics, reports: Mapping[str, Any]
         "metrics": claim.metrics,
         "runs": table,
         "figures": claim.figures,
-        "note": claim.note,
         "data": list({group["data"]["name"]: group["data"] for group in groups.values()}.values()),
         "made": _unique(group["made"] for group in groups.values() if group.get("made")),
     }
@@ -131,10 +157,10 @@ def _in_words(entry: Mapping[str, Any]) -> str:
     return f"{entry['title']}{axes}. Shown: {runs}. The numbers are in the data file below."
 
 
-def report(profile: str, reports: Mapping[str, Any], root: Path = Path()) -> Path:
+def report(profile: str, reports: Mapping[str, Any], root: Path = Path(), partial: bool = False) -> Path:
     """Write claims.json and index.html under `root`/metrics/<profile>; returns the page's path. Raises InputError."""
     folder = root / "metrics" / profile
-    judged = judge_all(profile, reports, root)
+    judged = judge_all(profile, reports, root, partial)
     for name, claim in judged["claims"].items():
         for figure in claim["figures"]:
             for ending in ("svg", "csv"):
@@ -181,6 +207,7 @@ def main() -> None:
         "--where", action="store_true", help="name the page of the profile in params.yaml and write nothing"
     )
     parser.add_argument("--markdown", action="store_true", help="print the table of claims and write nothing")
+    parser.add_argument("--partial", action="store_true", help="show claims whose runs have no results yet as not run")
     arguments = parser.parse_args()
     if arguments.where:
         path = Path("metrics", str(read_yaml(Path("params.yaml")).get("profile")), "index.html")
@@ -193,10 +220,10 @@ def main() -> None:
         raise InputError("reports.yaml: expected the key `runs` with ids below it")
     reports = with_checks(reports)
     if arguments.markdown:
-        judged = judge_all(arguments.profile, reports)
+        judged = judge_all(arguments.profile, reports, partial=arguments.partial)
         print(markdown(judged, f"metrics/{arguments.profile}/index.html"))
         return
-    print(report(arguments.profile, reports))
+    print(report(arguments.profile, reports, partial=arguments.partial))
     # The stages before are short and many; what they have for MLflow goes out in one process here.
     from stages import tracking
 

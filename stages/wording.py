@@ -5,7 +5,16 @@ from collections.abc import Mapping
 
 from stages.claims import Check, Value, judge
 
-NAMES = {"mse": "MSE", "f1": "F1", "lr": "learning rate", "pearson": "Pearson", "spearman": "Spearman"}
+NAMES = {
+    "mse": "MSE",
+    "f1": "F1",
+    "lr": "learning rate",
+    "pearson": "Pearson",
+    "spearman": "Spearman",
+    "rnn": "RNN",
+    "lstm": "LSTM",
+    "gru": "GRU",
+}
 SUMMARIES = {
     "first": "at the start",
     "quarter": "after a quarter",

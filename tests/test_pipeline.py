@@ -49,11 +49,12 @@ def test_stages_know_no_task_by_name() -> None:
 
 
 def test_networks_import_torch_alone() -> None:
+    """And pytorch-crf, which is a torch module and nothing else."""
     for path in (STAGES / "networks").glob("*.py"):
         outside = {name.partition(".")[0] for name in imports(path) if not name.startswith("stages.networks")}
         # Report A compares with torchvision's own ResNet-18, so that one network is torchvision's.
         also = {"torchvision"} if path.name == "resnet18_224.py" else set()
-        assert outside <= {"torch", *also, *sys.stdlib_module_names}, path
+        assert outside <= {"torch", "torchcrf", *also, *sys.stdlib_module_names}, path
 
 
 def test_imports_run_one_way() -> None:
@@ -214,6 +215,7 @@ READ_ELSEWHERE = {
 NOT_OPENED = {
     ("download", "stages/catalogue.yaml"): "made-up data are not downloaded",
     ("plot", f"metrics/sample/predictions/{FIGURE}"): "curves are drawn without predictions; other kinds show them",
+    ("preprocess", "stages/text"): "the steps of other tasks",
     ("preprocess", "stages/pictures.py"): "the steps of another task",
     ("report", "metrics/sample/figures"): "the page links to the figures, which have to be there",
 }
@@ -293,7 +295,7 @@ def test_an_experiment_retrains_one_model_and_shows_its_numbers(reproduced: Proj
             for metric, value in study[split].items():
                 assert float(row[f"{split}.{metric}"]) == pytest.approx(value, rel=1e-3)
         # One column a metric and a knob; DVC adds one for each file that a stage depends on.
-        assert len([name for name in row if not (ROOT / name).exists() and "/" not in name]) <= 45
+        assert len([name for name in row if not (ROOT / name).exists() and "/" not in name]) <= 50
         changed = reproduced.call("dvc", "exp", "show", "--csv", "--no-pager", "--only-changed").stdout
         columns = next(csv.reader(io.StringIO(changed)))
         assert {"lr", "validation.pearson", "test.pearson"} <= set(columns)

@@ -291,3 +291,24 @@ def test_command_line(tmp_path):
     assert made.returncode == 0, made.stderr
     assert call("--where").stdout == "report page: metrics/full/index.html\n"
     assert call("--profile", "full", "--markdown").stdout.startswith("| claim | reported | found | verdict |")
+
+
+def test_what_was_not_run_is_an_error_or_said_so_and_never_judged(tmp_path):
+    reports = make_project(tmp_path)
+    whole = judge_all("full", reports, tmp_path)
+    (tmp_path / "metrics/full/runs/t.json").unlink()
+    with pytest.raises(InputError, match=r"t\.json does not exist"):
+        judge_all("full", reports, tmp_path)
+    part = judge_all("full", reports, tmp_path, partial=True)
+    for name, claim in whole["claims"].items():
+        if claim["task"] == "task-t":
+            assert part["claims"][name]["verdict"] == "not run"
+            assert part["claims"][name]["question"] == claim["question"]
+        else:
+            assert part["claims"][name] == claim
+    gone = sum(claim["task"] == "task-t" for claim in whole["claims"].values())
+    assert gone
+    assert part["verdicts"]["not run"] == gone
+    page = html.fromstring(report("full", reports, tmp_path, partial=True).read_text(encoding="utf-8"))
+    assert page.text_content().count("have no results in this profile yet") == gone
+    assert "**not run**" in markdown(part, "page")

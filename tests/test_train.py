@@ -24,7 +24,7 @@ from stages import tracking
 from stages.common.config import Run, Settings
 from stages.common.storage import read_json
 from stages.errors import InputError, TrainingError
-from stages.tasks import Batch, Prepared, Split, Task
+from stages.tasks import Batch, Example, Prepared, Split, Task
 from stages.train import train
 from stages.training.loop import Trained, fit
 
@@ -92,6 +92,19 @@ class Line(Task):
     def predict(self, network: nn.Module, batch: Batch) -> list[float]:
         self.seen.append({name: tensor.clone() for name, tensor in network.module.state_dict().items()})
         return network(*batch.inputs).squeeze(1).tolist()
+
+    def example(
+        self,
+        given: Sequence[str],
+        tensors: Mapping[str, Tensor],
+        facts: Mapping[str, Any],
+        words: Sequence[str],
+        options: Any,
+    ) -> Example:
+        raise NotImplementedError
+
+    def describe(self, prediction: Any, given: Sequence[str], facts: Mapping[str, Any]) -> str:
+        raise NotImplementedError
 
     def metrics(self, predictions: Sequence[float], targets: Sequence[float]) -> dict[str, float]:  # noqa: ARG002
         return {"gain": self.script[len(self.seen) - 1] if self.script else 0.0}
@@ -506,7 +519,8 @@ def test_a_full_disk_gets_one_line_and_leaves_nothing_half_written(copy_of_the_c
         pytest.skip("no file system can be mounted here")
     assert done.returncode == 0, done.stderr
     (tensors, prepared, checkpoint, weights) = json.loads(done.stdout.splitlines()[-1])
-    assert prepared == [0, "", ["data/sample/sts/facts.json", "data/sample/sts/tensors.safetensors"]]
+    files = [f"data/sample/sts/{name}" for name in ("facts.json", "tensors.safetensors", "words.txt")]
+    assert prepared == [0, "", files]
     resume = "models/.resume/sample-r-0.pt"
     for (code, said, left), name, kept in ((tensors, "tensors", []), (checkpoint, resume, []), (weights, "", [resume])):
         assert code == 1

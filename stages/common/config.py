@@ -58,6 +58,8 @@ class Settings(_Strict):
     peak: Annotated[float, Field(gt=0, lt=1)] = 0.25
     decay_rate: Annotated[float, Field(gt=0, le=1)] = 1.0
     decay_steps: PositiveInt = 1
+    #: Of L-BFGS: how much lower the loss must get by an iteration, or promise to get, for a step to go on.
+    tolerance: PositiveFloat = 1e-9
     #: Largest norm of a gradient step; none by default.
     clip_norm: PositiveFloat | None = None
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.samples import Group, generator, grammar, rtpolarity
+from stages.samples import Group, generator, grammar, rtpolarity, semeval2014
 
 WIDTH = 50
 #: Whose words get vectors, in this order; a word that several have keeps its first place.
-LEXICONS: tuple[Callable[[], Iterable[Group]], ...] = (grammar.lexicon, rtpolarity.lexicon)
+LEXICONS: tuple[Callable[[], Iterable[Group]], ...] = (grammar.lexicon, rtpolarity.lexicon, semeval2014.lexicon)
 OTHERS = 1500
 #: Standard deviation of each part's values; together about that of the real vectors.
 CLASS, KIND, MEANING, OWN = 0.25, 0.3, 0.5, 0.2

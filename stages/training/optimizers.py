@@ -23,7 +23,9 @@ def make_optimizer(network: nn.Module, settings: Settings) -> Optimizer:
         case "adamw":
             return torch.optim.AdamW(parameters, lr=lr, weight_decay=decay)
         case "lbfgs":
-            return torch.optim.LBFGS(parameters, lr=lr, line_search_fn="strong_wolfe")
+            return torch.optim.LBFGS(
+                parameters, lr=lr, tolerance_change=settings.tolerance, line_search_fn="strong_wolfe"
+            )
 
 
 def learning_rate_factor(settings: Settings, step: int, total: int) -> float:
