@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import pickle
 import tarfile
 from collections.abc import Callable, Mapping
@@ -301,3 +302,16 @@ def test_a_picture_of_the_right_size_is_left_as_it_is() -> None:
 def test_a_broken_picture_gets_a_clear_error(content: bytes) -> None:
     with pytest.raises(InputError, match=r"^cat\.png: not a picture, or a damaged one"):
         pictures.decode(content, "cat.png")
+
+
+@pytest.mark.real
+def test_the_real_copy_is_whole() -> None:
+    """60,000 images, 6,000 of each class; the colours' means are those that are published for CIFAR-10."""
+    mirror = os.environ.get("DATA_MIRROR")
+    if not mirror or not (Path(mirror) / pictures.COPY).is_file():
+        pytest.skip("DATA_MIRROR has no copy of CIFAR-10")
+    splits = pictures.read_copy(Path(mirror) / pictures.COPY)
+    for name, count in (("train", 5000), ("test", 1000)):
+        assert np.bincount(splits[name].labels).tolist() == [count] * 10
+    means = splits["train"].images.mean((0, 1, 2)) / 255
+    assert np.allclose(means, (0.4914, 0.4822, 0.4465), atol=0.002)
