@@ -11,7 +11,7 @@ UV_SYNC := $(VENV)/bin/uv pip sync --quiet --compile-bytecode --require-hashes -
 SIDE_BY_SIDE := OMP_NUM_THREADS=1 xargs -P 2 -n 8 dvc --wait-for-lock repro -s
 all: setup
 	$(ACTIVATE) && dvc repro preprocess
-	for stage in train evaluate figure; do \
+	for stage in train evaluate check figure; do \
 	  $(ACTIVATE) && dvc stage list --name-only | grep "^$$stage@" | $(SIDE_BY_SIDE) || exit; \
 	done
 	$(ACTIVATE) && dvc repro
