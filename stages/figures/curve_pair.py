@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from stages.figures import FigureEntry, Sources, Table
 from stages.figures.curves import number, smooth, thin
-from stages.figures.style import GRID, stroke
+from stages.figures.style import GRID, MUTED, stroke
 
 
 class Entry(FigureEntry):
@@ -42,6 +42,8 @@ def draw(entry: Entry, table: Table, axes: Axes) -> None:
             half.spines[edge].set_visible(False)
         half.grid(color=GRID, linewidth=0.8)
         half.set_axisbelow(True)
+        half.set_facecolor("none")
+        half.tick_params(length=3, color=MUTED, labelcolor=MUTED)
         for index, run in enumerate(dict.fromkeys(row[0] for row in table.rows)):
             look = stroke(index)
             seeds: dict[int, list[tuple[float, float]]] = {}

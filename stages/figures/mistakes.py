@@ -43,7 +43,7 @@ def draw(entry: Entry, table: Table, axes: Axes) -> None:  # noqa: ARG001
     down = -(-len(table.rows) // COLUMNS)
     for place, (_, _, _, target, guess, confidence, _, side, pixels) in enumerate(table.rows):
         row, column = divmod(place, COLUMNS)
-        cell = axes.inset_axes((column / COLUMNS, 1.1 - (row + 0.8) / down * 1.14, 0.9 / COLUMNS, 0.84 / down))
+        cell = axes.inset_axes((column / COLUMNS, 1.1 - (row + 0.8) / down * 1.14, 0.9 / COLUMNS, 0.78 / down))
         image = np.frombuffer(bytes.fromhex(pixels), np.uint8).reshape(side, -1, 3)
         cell.imshow(image, interpolation="nearest")
         cell.axis("off")
