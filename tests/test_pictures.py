@@ -259,17 +259,15 @@ def test_bad_archives_end_preprocessing_with_one_line_and_nothing_written(
 # ── Pictures of users ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr", "HSV", "I;16", "I", "F"])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr", "I;16", "I", "F"])
 def test_a_picture_of_any_mode_and_size_becomes_a_small_one(mode: str) -> None:
     grey = np.tile(np.linspace(0, 255, 90, dtype=np.uint8), (50, 1))
-    kinds = {"CMYK": "TIFF", "YCbCr": "TIFF", "HSV": None, "F": "TIFF", "I": "TIFF", "I;16": "TIFF"}
+    kinds = {"CMYK": "TIFF", "YCbCr": "TIFF", "F": "TIFF", "I": "TIFF", "I;16": "TIFF"}
     if mode == "I;16":
         picture = Image.fromarray(grey.astype(np.uint16) * 200)
     else:
-        picture = Image.fromarray(grey).convert("RGB" if mode in ("P", "CMYK", "YCbCr", "HSV") else mode).convert(mode)
+        picture = Image.fromarray(grey).convert("RGB" if mode in ("P", "CMYK", "YCbCr") else mode).convert(mode)
     kind = kinds.get(mode, "PNG")
-    if kind is None:
-        pytest.skip("no file format has this mode")
     file = io.BytesIO()
     picture.save(file, kind)
     decoded = pictures.decode(file.getvalue(), "here")

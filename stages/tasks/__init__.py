@@ -70,6 +70,17 @@ class Split(ABC):
         return iter(torch.arange(len(self)).split(size))
 
 
+def word_places(starts: "Tensor", lengths: "Tensor") -> "tuple[Tensor, Tensor]":
+    """Where the words of sentences stand in one flat row of all: places [B, T], T the longest length, and whether a
+    word is there [B, T]. Places beyond a sentence's end are 0. Given where each begins and its length, both [B].
+    """
+    import torch
+
+    steps = torch.arange(int(lengths.max()))
+    inside = steps < lengths.unsqueeze(1)
+    return (starts.unsqueeze(1) + steps) * inside, inside
+
+
 class Task(ABC):
     """One report task. Methods get validated options and never read parameters or paths of their own."""
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
 from stages.errors import InputError
-from stages.tasks import Batch, Example, Prepared, Split, Task
+from stages.tasks import Batch, Example, Prepared, Split, Task, word_places
 
 #: Training and test file of each domain.
 FILES = {
@@ -135,13 +135,11 @@ class Sentences(Split):
         longest, and lengths [B]; target [B, T, 3]: the tag, first and last character (exclusive) of each word.
         """
         lengths = self.lengths[index]
-        steps = torch.arange(int(lengths.max()))
-        inside = steps < lengths.unsqueeze(1)
-        places = (self.starts[index].unsqueeze(1) + steps) * inside
-        numbers = torch.where(inside, self.words[places].long(), PADDING)
-        target = torch.cat([self.tags[places].unsqueeze(2), self.spans[places]], dim=2).long() * inside.unsqueeze(2)
+        words, inside = word_places(self.starts[index], lengths)
+        numbers = torch.where(inside, self.words[words].long(), PADDING)
+        target = torch.cat([self.tags[words].unsqueeze(2), self.spans[words]], dim=2).long() * inside.unsqueeze(2)
         characters = self.characters[numbers].long()
-        return Batch((numbers, self.vectors[numbers], characters, self.shapes[places].long(), lengths), target)
+        return Batch((numbers, self.vectors[numbers], characters, self.shapes[words].long(), lengths), target)
 
     def parts(self, size: int) -> Iterator[Tensor]:
         return iter(torch.argsort(self.lengths, stable=True).split(size))

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
 from stages.errors import InputError
-from stages.tasks import Batch, Example, Prepared, Split, Task
+from stages.tasks import Batch, Example, Prepared, Split, Task, word_places
 
 FILES = {"rt-polarity.pos": 1.0, "rt-polarity.neg": 0.0}
 #: Of the training half, every tenth sentence is for validation. The report has none, and trains on all of it.
@@ -80,10 +80,8 @@ class Reviews(Split):
     def batch(self, index: Tensor) -> Batch:
         """Inputs: word numbers [B, T], vectors [B, T, width], T the batch's longest, and lengths [B]; target: [B]."""
         lengths = self.lengths[index]
-        steps = torch.arange(int(lengths.max()))
-        inside = steps < lengths.unsqueeze(1)
-        places = (self.starts[index].unsqueeze(1) + steps) * inside
-        numbers = torch.where(inside, self.words[places].long(), PADDING)
+        words, inside = word_places(self.starts[index], lengths)
+        numbers = torch.where(inside, self.words[words].long(), PADDING)
         return Batch((numbers, self.vectors[numbers], lengths), self.labels[index])
 
     def parts(self, size: int) -> Iterator[Tensor]:

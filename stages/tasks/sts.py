@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
 from stages.errors import InputError
-from stages.tasks import Batch, Example, Prepared, Split, Task
+from stages.tasks import Batch, Example, Prepared, Split, Task, word_places
 
 MAX_SCORE = 5.0
 SPLIT_FILES = {"train": "sts-train.csv", "validation": "sts-dev.csv", "test": "sts-test.csv"}
@@ -67,9 +67,8 @@ class SentencePairs(Split):
         """Inputs: vectors [2B, T, width] with T the batch's longest sentence, and lengths [2B]; target: scores [B]."""
         sentences = torch.cat([index, index + len(self)])
         lengths = self.lengths[sentences]
-        steps = torch.arange(int(lengths.max()))
-        inside = steps < lengths.unsqueeze(1)
-        numbers = torch.where(inside, self.words[(self.starts[sentences].unsqueeze(1) + steps) * inside].long(), 0)
+        words, inside = word_places(self.starts[sentences], lengths)
+        numbers = torch.where(inside, self.words[words].long(), 0)
         return Batch((self.vectors[numbers], lengths), self.scores[index])
 
     def parts(self, size: int) -> Iterator[Tensor]:
