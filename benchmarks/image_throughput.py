@@ -30,8 +30,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from stages.common.storage import ROOT, read_json
-from stages.tasks import Place, get
-from stages.training.precision import resolve
+from stages.common.task import Place, get
+from stages.train.precision import resolve
 
 LIMITS = {"simple_cnn": 3.0, "resnet18": 2.6}
 

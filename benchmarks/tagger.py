@@ -22,8 +22,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from stages.common.storage import ROOT, read_json
+from stages.common.task import Batch, get
 from stages.networks.sequence_tagger import SequenceTagger
-from stages.tasks import Batch, get
 
 UNITS, SENTENCES = 512, 64
 LIMIT = 2.0

@@ -25,9 +25,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from stages.common.storage import ROOT, read_json
+from stages.common.task import Batch, get
 from stages.networks.packed_lstm import PackedLSTM
 from stages.networks.siamese_lstm import SiameseLSTM, cosine_score
-from stages.tasks import Batch, get
 
 UNITS, PAIRS, LENGTH = 512, 35, 65
 LIMIT = 2.0

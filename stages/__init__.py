@@ -1,4 +1,4 @@
-"""The pipeline's stages, one module each: download, preprocess, train, evaluate, check, plot, report (and predict)."""
+"""The pipeline's stages by name: download, preprocess, train, evaluate, check, plot, report (and predict)."""
 
 import gc
 

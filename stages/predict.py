@@ -34,7 +34,7 @@ def answer(run: Run, seed: int, given: Sequence[str]) -> str:
     import torch
     from safetensors.torch import load_file
 
-    from stages.prediction import load_data, load_words
+    from stages.common.prediction import load_data, load_words
 
     weights = run.folder / f"seed-{seed}" / "weights.safetensors"
     if not weights.is_file():

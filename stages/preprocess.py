@@ -5,8 +5,8 @@ from pathlib import Path
 
 from stages.common.config import Profile, check, parse_options
 from stages.common.storage import whole_folder, write_json, write_tensors, write_text
+from stages.common.task import get
 from stages.errors import run
-from stages.tasks import get
 
 
 def main() -> None:

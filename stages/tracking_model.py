@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def _build(config: Mapping[str, Any], facts: Mapping[str, Any]) -> "nn.Module":
-    from stages.tasks import get
+    from stages.common.task import get
 
     task = get(config["task"])
     return task.build(config["model"], task.networks[config["model"]].model_validate(config["network"]), facts)

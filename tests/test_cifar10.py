@@ -13,15 +13,15 @@ from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
 from torch import Tensor
 
 from stages.common.config import make_run
+from stages.common.task import Batch, Place, Prepared
+from stages.download.samples import cifar10 as sample
 from stages.errors import InputError
-from stages.figures import Sources, parse_entry
 from stages.plot import plot
-from stages.samples import cifar10 as sample
-from stages.tasks import Batch, Place, Prepared
+from stages.plot.figures import Sources, parse_entry
 from stages.tasks.cifar10 import CLASSES, TASK, Images, Options, Preparation, calibration_error, flip_and_crop
-from stages.training.loop import fit
-from stages.training.optimizers import learning_rate_factor
-from stages.training.precision import bfloat16_is_fast, resolve
+from stages.train.loop import fit
+from stages.train.optimizers import learning_rate_factor
+from stages.train.precision import bfloat16_is_fast, resolve
 
 
 @pytest.fixture(scope="module")

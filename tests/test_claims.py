@@ -3,8 +3,8 @@ import math
 
 import pytest
 
-from stages.claims import Check, Claim, Metrics, Value, judge, outcome, parse_claims, verdict
 from stages.errors import InputError
+from stages.report.claims import Check, Claim, Metrics, Value, judge, outcome, parse_claims, verdict
 
 
 def make_metrics(root, runs, group="g"):

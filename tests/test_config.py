@@ -17,9 +17,9 @@ from stages import train
 from stages.common import config
 from stages.common.config import Profile, Run, check, make_run, parse_options, read_study, runs_of, with_checks
 from stages.common.storage import ROOT, read_yaml, write_text
+from stages.common.task import get
 from stages.errors import InputError
-from stages.figures import parse_entry
-from stages.tasks import get
+from stages.plot.figures import parse_entry
 
 PROFILES = Profile.__args__
 REPORTS: dict[str, Any] = read_yaml(ROOT / "reports.yaml")

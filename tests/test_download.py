@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from stages import catalogue, download, transfer
-from stages.archives import extract, extract_member
-from stages.catalogue import Dataset, File, Remote
+from stages import download
 from stages.common.storage import ROOT
+from stages.download import catalogue, transfer
+from stages.download.archives import extract, extract_member
+from stages.download.catalogue import Dataset, File, Remote
 from stages.errors import InputError, run
 
 BODY = bytes(range(256)) * 4000

@@ -19,9 +19,9 @@ from sklearn.metrics import mean_squared_error
 
 from stages.common.config import read_study, runs_of
 from stages.common.storage import ROOT, read_json, read_yaml
-from stages.curves import read_history, summary
 from stages.errors import InputError
 from stages.evaluate import bootstrap, evaluate_group, evaluate_study, provenance
+from stages.evaluate.curves import read_history, summary
 from stages.train import train
 
 SUMMARIES = {"first", "quarter", "half", "final", "best", "swing", "early_swing"}

@@ -15,8 +15,8 @@ from conftest import one_error_line
 from PIL import Image
 
 from stages import pictures
+from stages.download.samples import cifar10 as sample
 from stages.errors import InputError
-from stages.samples import cifar10 as sample
 
 FOLDER = "cifar-10-batches-py"
 

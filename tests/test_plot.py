@@ -11,9 +11,9 @@ from lxml import etree
 
 from stages.common.storage import ROOT
 from stages.errors import InputError
-from stages.figures import curves
-from stages.figures.style import DASHES, PALETTE, stroke
 from stages.plot import plot
+from stages.plot.figures import curves
+from stages.plot.figures.style import DASHES, PALETTE, stroke
 
 HEADER = "step,epoch,lr,train_loss,validation_mse\n"
 
@@ -134,7 +134,7 @@ def test_same_bytes_each_time_and_valid_svg(tmp_path):
 
 def figure_texts(monkeypatch):
     """The figure that `plot` draws, caught before it is saved."""
-    from stages.figures.style import Sheet
+    from stages.plot.figures.style import Sheet
 
     caught = []
     saving = Sheet.save_svg

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from stages import predict, preprocess
 from stages.common.config import find_run
 from stages.common.storage import ROOT, read_json, read_yaml
+from stages.download.samples import glove, rtpolarity, sine, stsbenchmark
 from stages.errors import InputError
-from stages.samples import glove, rtpolarity, sine, stsbenchmark
 
 PAIR = ("A man is playing a guitar.", "A woman is slicing an onion.")
 

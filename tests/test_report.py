@@ -8,11 +8,11 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from lxml import html
 
-from stages.claims import Check, Value
 from stages.common.storage import ROOT
 from stages.errors import InputError
 from stages.report import judge_all, markdown, report
-from stages.wording import found, measured, metric_name, number, positions
+from stages.report.claims import Check, Value
+from stages.report.wording import found, measured, metric_name, number, positions
 
 MADE = {"commit": "0123456789abcdef", "machine": "a machine", "date": "2025-01-31"}
 

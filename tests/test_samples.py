@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stages import text
 from stages.common.storage import ROOT
-from stages.samples import Group, generator, glove, grammar, stsbenchmark
+from stages.download.samples import Group, generator, glove, grammar, stsbenchmark
 
 SPLITS = {"sts-train.csv": 900, "sts-dev.csv": 240, "sts-test.csv": 240}
 

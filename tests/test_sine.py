@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from stages import catalogue, download
+from stages import download
+from stages.common.task import Batch, sine
+from stages.download import catalogue
+from stages.download.samples import sine as sample
 from stages.errors import InputError
-from stages.figures import Sources, forecast, parse_entry
 from stages.networks.forecaster import Forecaster
 from stages.plot import plot
-from stages.samples import sine as sample
-from stages.tasks import Batch, sine
+from stages.plot.figures import Sources, forecast, parse_entry
 
 
 @pytest.fixture

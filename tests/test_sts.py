@@ -15,8 +15,8 @@ from scipy import stats
 from sklearn.metrics import mean_squared_error
 
 from stages.common.storage import ROOT
+from stages.common.task import get
 from stages.errors import InputError
-from stages.tasks import get
 from stages.tasks.sts import SPLIT_FILES, Options, Preparation, read_pairs
 
 TASK = get("sts")

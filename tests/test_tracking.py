@@ -110,7 +110,7 @@ def history(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def network() -> torch.nn.Module:
-    from stages.tasks import get
+    from stages.common.task import get
 
     task = get("sts")
     torch.manual_seed(1)

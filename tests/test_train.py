@@ -23,10 +23,10 @@ from torch import Tensor, nn
 from stages import tracking
 from stages.common.config import Run, Settings
 from stages.common.storage import read_json
+from stages.common.task import Batch, Example, Prepared, Split, Task
 from stages.errors import InputError, TrainingError
-from stages.tasks import Batch, Example, Prepared, Split, Task
 from stages.train import train
-from stages.training.loop import Trained, fit
+from stages.train.loop import Trained, fit
 
 ADAM = {
     "optimizer": "adam",
@@ -272,7 +272,7 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(
     undisturbed = contents(run.folder)
     shutil.rmtree(run.folder)
 
-    from stages.training import loop
+    from stages.train import loop
 
     monkeypatch.setattr(loop.fit, "__defaults__", (None, 0.0))
     saving, saved = loop.save, []
@@ -321,7 +321,7 @@ def test_other_data_threads_or_code_make_another_fingerprint(project: Path, monk
     prints.append(_fingerprint(small_run(network={"hidden_size": 6}), "a", 1))
     code = project / "changed.py"
     code.write_text("# changed")
-    monkeypatch.setattr(sys.modules["stages.training.loop"], "__file__", str(code))
+    monkeypatch.setattr(sys.modules["stages.train.loop"], "__file__", str(code))
     prints.append(_fingerprint(run, "a", 1))
     assert len(set(prints)) == len(prints)
     assert _fingerprint(run, "a", 1) == prints[-1]
@@ -329,11 +329,11 @@ def test_other_data_threads_or_code_make_another_fingerprint(project: Path, monk
 
 KILLER = """
 import json, os, random, signal, sys, time
-import safetensors.torch, stages.training.loop, stages.prediction, stages.tracking
+import safetensors.torch, stages.train.loop, stages.common.prediction, stages.tracking
 from stages.common.config import make_run
 from stages.train import train
 
-stages.training.loop.fit.__defaults__ = (None, 0.0)
+stages.train.loop.fit.__defaults__ = (None, 0.0)
 random.seed(7)
 
 def start(run):
@@ -378,7 +378,7 @@ def test_trainings_killed_again_and_again_end_with_the_same_bytes(copy_of_the_co
 
 @pytest.mark.usefixtures("project")
 def test_tracking_does_not_touch_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    from stages.training import loop
+    from stages.train import loop
 
     run = small_run(**ADAM)
     train(run)
@@ -457,7 +457,7 @@ def test_the_command_ends_with_one_line_and_code_1_where_training_diverges(call:
 FULL_DISK = """
 import importlib, json, os, subprocess, sys
 from pathlib import Path
-import safetensors.torch, stages.training.loop, stages.prediction, stages.tracking
+import safetensors.torch, stages.train.loop, stages.common.prediction, stages.tracking
 from stages.download import make
 from stages.errors import run
 

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from stages.common.storage import read_yaml
+from stages.common.task import Task, get
 from stages.errors import InputError
-from stages.tasks import Task, get
 
 Profile = Literal["sample", "full", "paper"]
 PARAMS = Path("params.yaml")
@@ -69,7 +69,7 @@ class Settings(_Strict):
     keep_best: bool = False
     patience: PositiveInt | None = None
 
-    #: auto: bf16-mixed where the device computes faster with it, else 32-true (stages/training/precision.py).
+    #: auto: bf16-mixed where the device computes faster with it, else 32-true (stages/train/precision.py).
     precision: Literal["auto", "32-true", "bf16-mixed"] = "32-true"
 
     @model_validator(mode="after")

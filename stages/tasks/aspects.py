@@ -16,8 +16,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
+from stages.common.task import Batch, Example, Prepared, Split, Task, word_places
 from stages.errors import InputError
-from stages.tasks import Batch, Example, Prepared, Split, Task, word_places
 
 #: Training and test file of each domain.
 FILES = {

@@ -12,8 +12,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
+from stages.common.task import Batch, Example, Place, Prepared, Split, Task
 from stages.errors import InputError
-from stages.tasks import Batch, Example, Place, Prepared, Split, Task
 
 #: In the official order: a label is a place in this list.
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -10,8 +10,8 @@ import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
+from stages.common.task import Batch, Example, Prepared, Split, Task, word_places
 from stages.errors import InputError
-from stages.tasks import Batch, Example, Prepared, Split, Task, word_places
 
 FILES = {"rt-polarity.pos": 1.0, "rt-polarity.neg": 0.0}
 #: Of the training half, every tenth sentence is for validation. The report has none, and trains on all of it.

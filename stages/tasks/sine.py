@@ -8,8 +8,8 @@ import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PositiveInt
 from torch import Tensor, nn
 
+from stages.common.task import Batch, Example, Prepared, Split, Task
 from stages.errors import InputError
-from stages.tasks import Batch, Example, Prepared, Split, Task
 
 #: The last sequences of the file are for testing.
 HELD_OUT = 2

@@ -10,8 +10,8 @@ import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
+from stages.common.task import Batch, Example, Prepared, Split, Task, word_places
 from stages.errors import InputError
-from stages.tasks import Batch, Example, Prepared, Split, Task, word_places
 
 MAX_SCORE = 5.0
 SPLIT_FILES = {"train": "sts-train.csv", "validation": "sts-dev.csv", "test": "sts-test.csv"}

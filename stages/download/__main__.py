@@ -1,0 +1,4 @@
+from stages.download import main
+from stages.errors import run
+
+run(main)

@@ -1,0 +1,54 @@
+"""Sample of the STS Benchmark: 900, 240 and 240 made sentence pairs, laid out as the real archive unpacks.
+
+A pair's score is what its two meanings share (grammar.py), judged by five imagined readers who err now and then.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from stages.download.samples import generator, grammar
+
+PAIRS = {"sts-train.csv": 900, "sts-dev.csv": 240, "sts-test.csv": 240}
+#: genre, file, year, how its scores are written, and the columns that some sources carry behind the sentences.
+SOURCES = (
+    ("main-captions", "MSRvid", "2012test", "{:.3f}", ()),
+    ("main-captions", "images", "2015", "{:.2f}", ()),
+    ("main-forum", "deft-forum", "2014", "{:g}", ()),
+    ("main-news", "headlines", "2016", "{:g}", ("Made News Monitor", "Made News Monitor")),
+)
+README = """Sample data, made by stages/download/samples/stsbenchmark.py in the format of the STS Benchmark.
+No sentence and no score in it comes from the real data set.
+"""
+
+
+def write(folder: Path, seed: int) -> None:
+    """Write stsbenchmark/sts-train.csv, sts-dev.csv and sts-test.csv: tab separated, quotes literal, no heading.
+
+    No pair of sentences stands twice, within a file or across them.
+    """
+    random = generator(seed, "stsbenchmark")
+    seen: set[tuple[str, str]] = set()
+    target = folder / "stsbenchmark"
+    target.mkdir(parents=True)
+    (target / "readme.txt").write_text(README, encoding="utf-8", newline="\n")
+    for name, count in PAIRS.items():
+        lines = []
+        while len(lines) < count:
+            first, second, score = _pair(random)
+            if (first, second) in seen:
+                continue
+            seen.add((first, second))
+            # Each source fills one part of the file, as in the real ones.
+            genre, file, year, form, extra = SOURCES[len(lines) * len(SOURCES) // count]
+            fields = (genre, file, year, f"{len(lines):04d}", form.format(score), first, second, *extra)
+            lines.append("\t".join(fields) + "\n")
+        (target / name).write_text("".join(lines), encoding="utf-8", newline="\n")
+
+
+def _pair(random: np.random.Generator) -> tuple[str, str, float]:
+    origin = grammar.meaning(random)
+    other = grammar.changed(origin, int(random.integers(len(grammar.SLOTS) + 1)), random)
+    readers = grammar.similarity(origin, other) + random.normal(0, 0.5, size=5)
+    score = float(np.clip(np.rint(readers), 0, 5).mean())
+    return grammar.sentence(origin, random), grammar.sentence(other, random), score

@@ -1,0 +1,135 @@
+"""Weights and held-out data → scores and predictions.
+
+`python -m stages.evaluate --profile sample --group A-sts-lr` scores a group's runs in one process (starting torch costs
+more than a score); `--study` scores the experiment of params.yaml.
+"""
+
+import argparse
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.common.config import Profile, Run, read_study, runs_of
+from stages.common.provenance import provenance
+from stages.common.storage import read_json, whole_folder, write_json, write_tensors
+from stages.common.task import Batch
+from stages.errors import InputError
+from stages.evaluate.curves import read_history, summary
+
+RESAMPLES = 200
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--study", action="store_true", help="the experiment of params.yaml")
+    parser.add_argument("--profile", choices=Profile.__args__)
+    parser.add_argument("--group")
+    arguments = parser.parse_args()
+    if arguments.study:
+        evaluate_study(read_study())
+    elif arguments.profile and arguments.group:
+        evaluate_group(arguments.group, arguments.profile)
+    else:
+        raise InputError("give --study, or --profile and --group")
+
+
+def evaluate_group(group: str, profile: Profile) -> None:
+    """Write metrics/<profile>/runs/<group>.json and the predictions of all its runs."""
+    from stages import tracking
+
+    runs = runs_of(group, profile)
+    if not runs:
+        raise InputError(f"reports.yaml: groups.{group}: no run names this group; add one or remove the group")
+    content: dict[str, Any] = {"group": group, "task": runs[0].task_name, "data": None, "runs": {}}
+    with whole_folder(Path("metrics", profile, "predictions", group)) as folder:
+        for run in runs:
+            made = read_json(run.folder / "run.json")
+            seeds = {str(seed): evaluate(run, seed, folder / f"{run.id}-seed-{seed}.csv") for seed in run.seeds}
+            content["data"] = made["data"]
+            content["runs"][run.id] = {"parameters": made["parameters"], "seeds": seeds}
+            for seed, found in seeds.items():
+                tracking.record_scores(tracking.study_key(profile, run.id, int(seed), made), found["scores"])
+    if profile != "sample":
+        content["made"] = provenance()
+    write_json(Path("metrics", profile, "runs", f"{group}.json"), content)
+
+
+def evaluate_study(run: Run) -> None:
+    """Write metrics/study.json: few numbers, by split, for `dvc metrics diff` and `dvc exp show`."""
+    from stages import tracking
+
+    made = read_json(run.folder / "run.json")
+    with whole_folder(Path("metrics", run.profile, "predictions", run.group)) as folder:
+        found = evaluate(run, run.seeds[0], folder / f"{run.id}-seed-{run.seeds[0]}.csv")
+    scores: dict[str, Any] = {}
+    for name, value in found["scores"].items():
+        split, _, metric = name.partition(".")
+        scores.setdefault(split, {})[metric] = value
+    write_json(Path("metrics", "study.json"), {"data": made["data"]["name"], **scores})
+    tracking.record_scores(tracking.study_key(run.profile, run.id, run.seeds[0], made), found["scores"])
+    tracking.send()
+
+
+def evaluate(run: Run, seed: int, predictions_file: Path) -> dict[str, Any]:
+    """Scores, their spread, and summaries of the curves of one trained seed; writes its predictions.
+
+    Spread is the bootstrap standard error of a score over the split's examples (Efron 1979).
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    from stages.common.prediction import load_data, predict
+
+    # As use_deterministic_algorithms(True), which imports the compiler besides: two seconds.
+    torch.set_deterministic_debug_mode("error")
+    facts, tensors = load_data(run)
+    splits = run.task.load(tensors, facts, run.options)
+    network = run.task.build(run.model, run.network, facts)
+    network.load_state_dict(load_file(run.folder / f"seed-{seed}" / "weights.safetensors"))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device)
+
+    def to_device(batch: Batch) -> Batch:
+        return Batch(tuple(tensor.to(device) for tensor in batch.inputs), batch.target)
+
+    scores, spread, rows = {}, {}, []
+    for name in run.task.held_out:
+        targets = splits[name].targets
+        predictions = predict(run, network, splits[name], to_device)
+        scores |= {f"{name}.{metric}": value for metric, value in run.task.scores(predictions, targets).items()}
+        errors = bootstrap(run.task.metrics, predictions, targets)
+        spread |= {f"{name}.{metric}": value for metric, value in errors.items()}
+        if name == "test" and (shown := run.task.exhibits(splits[name], predictions)):
+            write_tensors(predictions_file.with_suffix(".safetensors"), shown)
+        rows += [(name, place, *pair) for place, pair in enumerate(zip(targets, predictions, strict=True))]
+    with predictions_file.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("split", "index", "target", "prediction"))
+        writer.writerows(rows)
+    history = read_history(run.folder / f"seed-{seed}" / "history.csv")
+    curves = {
+        name: summary(values, rising=name in run.task.rising)
+        for name, values in history.items()
+        if name not in ("step", "epoch", "lr")
+    }
+    return {"scores": scores, "spread": spread, "curves": curves}
+
+
+def bootstrap(
+    metrics: Callable[[Sequence[Any], Sequence[Any]], dict[str, float]],
+    predictions: Sequence[Any],
+    targets: Sequence[Any],
+    resamples: int = RESAMPLES,
+) -> dict[str, float]:
+    """Standard error of each metric when the examples are drawn anew with replacement."""
+    generator = np.random.default_rng(0)
+    found: dict[str, list[float]] = {}
+    for _ in range(resamples):
+        index = generator.integers(len(targets), size=len(targets)).tolist()
+        drawn = metrics([predictions[place] for place in index], [targets[place] for place in index])
+        for name, value in drawn.items():
+            found.setdefault(name, []).append(value)
+    return {name: float(np.std(values, ddof=1)) for name, values in found.items()}

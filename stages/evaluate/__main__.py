@@ -1,0 +1,4 @@
+from stages.errors import run
+from stages.evaluate import main
+
+run(main)

@@ -1,0 +1,4 @@
+from stages.errors import run
+from stages.plot import main
+
+run(main)

@@ -1,1 +1,0 @@
-"""The training loop of every task, with its optimizers and its checkpoints."""
