@@ -18,11 +18,12 @@ from seqeval.metrics.sequence_labeling import get_entities
 from torch import Tensor
 
 from stages.common.storage import ROOT
-from stages.common.task import Prepared, aspects
+from stages.common.task import Prepared
 from stages.download.samples import glove, semeval2014
 from stages.errors import InputError
 from stages.networks.sequence_tagger import CRFOutput, SequenceTagger, SoftmaxOutput
 from stages.plot.figures import Sources, errors
+from stages.tasks import aspects
 from stages.tasks.aspects import TASK, Gold
 from stages.text import spans as text_spans
 from stages.text.semeval import read_sentences

@@ -10,12 +10,12 @@ from torch import nn
 from stages import check
 from stages.common.config import with_checks
 from stages.common.storage import ROOT, read_yaml
-from stages.common.task import concepts
 from stages.errors import InputError
 from stages.networks.cells import RNNCell
 from stages.plot import plot
 from stages.plot.figures import Sources, lines, matrices, parse_entry
 from stages.report.claims import parse_claims
+from stages.tasks import concepts
 from stages.tasks.concepts import convolution, counting, normalization, recurrence
 from stages.tasks.concepts.finding import Check, Finding
 

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from stages.common.task import reviews
 from stages.download.samples import glove, rtpolarity
 from stages.errors import InputError
 from stages.networks.sentence_classifier import SentenceClassifier
 from stages.networks.text_cnn import TextCNN
 from stages.networks.word_vectors import WordVectors
+from stages.tasks import reviews
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,14 @@ import torch
 from torch import nn
 
 from stages import download
-from stages.common.task import Batch, sine
+from stages.common.task import Batch
 from stages.download import catalogue
 from stages.download.samples import sine as sample
 from stages.errors import InputError
 from stages.networks.forecaster import Forecaster
 from stages.plot import plot
 from stages.plot.figures import Sources, forecast, parse_entry
+from stages.tasks import sine
 
 
 @pytest.fixture

@@ -1,0 +1,144 @@
+"""What `dvc repro` does, several stages at a time: `python -m stages.reproduce --jobs 2 [target ...]`.
+
+DVC runs one stage after another, and reads and writes all of dvc.lock after each. Here every stage whose dependencies
+are there runs in a fork of this process, which has loaded the libraries once, and dvc.lock is written once in a while.
+What has to run, what it depends on and what is recorded is DVC's own word, so a `dvc repro` afterwards finds nothing to do.
+"""
+
+import argparse
+import multiprocessing
+import os
+import runpy
+import shlex
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from graphlib import TopologicalSorter
+from multiprocessing.connection import wait
+from typing import Any
+
+from stages.errors import InputError, run
+
+#: Seconds between two writings of dvc.lock. A stop in between is no loss: what is finished is recorded on the way out.
+RECORD_EVERY = 60.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("targets", nargs="*", help="stages, as for `dvc repro`; default: all")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="stages at a time (default: %(default)s)")
+    arguments = parser.parse_args()
+    if arguments.jobs < 1:
+        raise InputError(f"--jobs {arguments.jobs}: give 1 or more")
+    count = reproduce(arguments.targets, arguments.jobs)
+    print(f"{count} stages run" if count else "everything is up to date")
+
+
+def reproduce(targets: Sequence[str], jobs: int) -> int:
+    """Run what has changed of the targets (default: all) and of what they need; returns the number of stages run.
+
+    Raises InputError for an unknown target, and exits with a failed stage's code once the others have ended.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo, repo.lock:
+            plan = _plan(repo, targets)
+            _load_libraries()
+            return _Runner(jobs).run(plan)
+    except DvcException as error:
+        raise InputError(str(error)) from error
+
+
+def _plan(repo: Any, targets: Sequence[str]) -> "TopologicalSorter[Any]":
+    """The stages to look at, each with those that it waits for."""
+    import networkx
+
+    graph = repo.index.graph
+    wanted = set(graph)
+    if targets:
+        named = [stage for target in targets for stage in repo.stage.collect(target)]
+        wanted = set(named).union(*(networkx.descendants(graph, stage) for stage in named))
+    return TopologicalSorter({stage: list(graph.successors(stage)) for stage in wanted})
+
+
+def _load_libraries() -> None:
+    """What most stages import, and nothing of this project: a training's checkpoint goes by the modules it loaded."""
+    import lightning_fabric  # noqa: F401
+    import matplotlib.figure  # noqa: F401
+    import pandas  # noqa: F401
+    import pydantic  # noqa: F401
+    import safetensors.torch  # noqa: F401
+
+
+class _Runner:
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+        self.fork = multiprocessing.get_context("fork")
+        self.running: dict[int, tuple[Any, Any]] = {}
+        self.unrecorded: list[Any] = []
+        self.recorded = time.monotonic()
+
+    def run(self, plan: "TopologicalSorter[Any]") -> int:
+        count = 0
+        plan.prepare()
+        waiting: list[Any] = []
+        try:
+            while plan.is_active():
+                waiting += plan.get_ready()
+                while waiting and len(self.running) < self.jobs:
+                    stage = waiting.pop(0)
+                    if stage.changed():
+                        self._start(stage)
+                    else:
+                        plan.done(stage)
+                        waiting += plan.get_ready()
+                for stage in self._finished():
+                    count += 1
+                    plan.done(stage)
+                if time.monotonic() > self.recorded + RECORD_EVERY:
+                    self._record()
+        finally:
+            for process, _ in self.running.values():
+                process.terminate()
+                process.join()
+            self._record()
+        return count
+
+    def _start(self, stage: Any) -> None:
+        print(f"Running stage '{stage.addressing}'", flush=True)
+        process = self.fork.Process(target=_run_command, args=(stage.cmd,))
+        process.start()
+        self.running[process.sentinel] = process, stage
+
+    def _finished(self) -> Iterable[Any]:
+        """Stages that have ended, after waiting for at least one; their outputs are in DVC's cache."""
+        for sentinel in wait(list(self.running)) if self.running else ():
+            process, stage = self.running.pop(sentinel)
+            process.join()
+            if process.exitcode:
+                print(f"error: stage '{stage.addressing}' failed; the line above says why", file=sys.stderr)
+                sys.exit(process.exitcode if process.exitcode > 0 else 1)
+            stage.save()
+            stage.commit()
+            self.unrecorded.append(stage)
+            yield stage
+
+    def _record(self) -> None:
+        if self.unrecorded:
+            self.unrecorded[0].dvcfile.dump_stages(self.unrecorded, update_pipeline=False)
+        self.unrecorded, self.recorded = [], time.monotonic()
+
+
+def _run_command(command: str) -> None:
+    """In a fork: `python -m stages.x options`, as that command line would run it."""
+    python, option, module, *options = shlex.split(command)
+    if (python, option) != ("python", "-m"):
+        raise InputError(f"dvc.yaml: the command {command!r} does not begin with `python -m`")
+    sys.argv = [module, *options]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    run(main)
