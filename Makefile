@@ -6,15 +6,10 @@ UV_SYNC := $(VENV)/bin/uv pip sync --quiet --compile-bytecode --require-hashes -
 
 .PHONY: all setup test lock lint
 
-# Most of a sample run is starting Python, on one core, so two processes of DVC take stages side by side. Each looks at
-# its own stages alone (-s); the last `dvc repro` looks at all, makes what is left, and by itself would do the same.
-SIDE_BY_SIDE := OMP_NUM_THREADS=1 xargs -P 2 -n 8 dvc --wait-for-lock repro -s
+# One thread a stage, as many stages at a time as there are cores; the `dvc repro` behind it finds everything made.
 all: setup
-	$(ACTIVATE) && dvc repro preprocess
-	for stage in train evaluate check figure; do \
-	  $(ACTIVATE) && dvc stage list --name-only | grep "^$$stage@" | $(SIDE_BY_SIDE) || exit; \
-	done
-	$(ACTIVATE) && dvc repro
+	$(ACTIVATE) && OMP_NUM_THREADS=1 python -m stages.reproduce
+	$(ACTIVATE) && dvc repro --quiet
 	@$(ACTIVATE) && python -m stages.report --where
 
 setup: $(VENV)/installed

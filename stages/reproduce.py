@@ -2,7 +2,7 @@
 
 DVC runs one stage after another, and reads and writes all of dvc.lock after each. Here every stage whose dependencies
 are there runs in a fork of this process, which has loaded the libraries once, and dvc.lock is written once in a while.
-What has to run, what it depends on and what is recorded is DVC's own word, so a `dvc repro` afterwards finds nothing to do.
+What has to run, what it waits for and what is recorded is DVC's own word, so `dvc repro` then finds nothing to do.
 """
 
 import argparse

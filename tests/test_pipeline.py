@@ -276,6 +276,32 @@ def test_a_second_reproduction_runs_nothing(reproduced: Project) -> None:
 
 
 @pytest.mark.pipeline
+def test_stages_side_by_side_leave_what_dvc_repro_leaves(reproduced: Project, tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    reproduce = (sys.executable, "-m", "stages.reproduce", "--jobs", "2")
+    one = project.call(*reproduce, "train@A-sts-best")
+    wanted = ["download@glove", "download@stsbenchmark", "preprocess@sts", "train@A-sts-best"]
+    assert sorted(project.ran(one)) == wanted
+    rest = project.ran(project.call(*reproduce))
+    assert sorted([*wanted, *rest]) == sorted(stages_of(project))
+    assert project.ran(project.call("dvc", "repro")) == []
+    for path in (reproduced.folder / "models/sample").rglob("*"):
+        if path.is_file():
+            assert (project.folder / path.relative_to(reproduced.folder)).read_bytes() == path.read_bytes(), path
+
+    reports = read_yaml(project.folder / "reports.yaml")
+    reports["runs"]["A-sts-lr-1"]["settings"]["lr"] = -1
+    write_yaml(project.folder / "reports.yaml", reports)
+    failed = project.call(*reproduce, fails=True)
+    assert failed.returncode == 2
+    assert "lr = '-1'" in failed.stderr
+    assert "error: stage 'train@A-sts-lr-1' failed" in failed.stderr
+    assert project.ran(failed) == ["train@A-sts-lr-1"]
+    one_error_line(project.call(*reproduce, "train@none", fails=True), 2, "train@none")
+    one_error_line(project.call(*reproduce, "--jobs", "0", fails=True), 2, "--jobs 0")
+
+
+@pytest.mark.pipeline
 def test_an_experiment_retrains_one_model_and_shows_its_numbers(reproduced: Project) -> None:
     try:
         done = reproduced.call("dvc", "exp", "run", "--name", "slower", "-S", "lr=0.01")
