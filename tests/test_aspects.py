@@ -2,7 +2,9 @@
 
 import csv
 import itertools
+import math
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -144,7 +146,7 @@ def test_the_splits_are_those_of_the_files_and_the_facts_count_them(prepared: Pr
 def test_a_batch_holds_the_sentences_words_vectors_and_tags(prepared: Prepared) -> None:
     split = TASK.load(prepared.tensors, prepared.facts, aspects.Options(domain="restaurants"))["test"]
     index = torch.tensor([3, 77, 149])
-    (numbers, vectors, characters, shapes, lengths), target = split.batch(index)
+    (numbers, vectors, characters, shapes, _, lengths), target = split.batch(index)
     number = {word: place for place, word in enumerate(prepared.words, start=2)}
     for row, place in enumerate(index.tolist()):
         gold = split.targets[place]
@@ -198,6 +200,80 @@ def test_word2vec_is_the_same_whatever_python_hashes() -> None:
         for seed in ("1", "2")
     }
     assert len(made) == 1
+
+
+# ── Target encoding ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def counted(sentences: list[list[tuple[int, bool]]], others: list[list[tuple[int, bool]]]) -> list[list[float]]:
+    """The target encoding of `sentences` by the labels of `others`, counted one word at a time."""
+    labels = [label for row in others for _, label in row]
+    rows = []
+    for sentence in sentences:
+        words = [0, *(word for word, _ in sentence), 0]
+        for place in range(1, len(words) - 1):
+            rate, row = sum(labels) / len(labels), []
+            for first, last in ((place, place), (place - 1, place), (place, place + 1)):
+                found = [
+                    other[at][1]
+                    for other in others
+                    for at in range(len(other))
+                    if [0, *(word for word, _ in other), 0][at + 1 + first - place : at + 2 + last - place]
+                    == words[first : last + 1]
+                ]
+                here = (sum(found) + 2 * rate) / (len(found) + 2)
+                rate = here if first == last else rate
+                row += [math.log(here / (1 - here)) / 2, math.log(1 + len(found)) / 2]
+            rows.append(row)
+    return rows
+
+
+def flat(sentences: list[list[tuple[int, bool]]]) -> tuple[Tensor, Tensor, Tensor]:
+    words, labels = zip(*(word for sentence in sentences for word in sentence), strict=True)
+    return torch.tensor(words), torch.tensor([len(sentence) for sentence in sentences]), torch.tensor(labels)
+
+
+def draw(count: int, words: int, seed: int) -> list[list[tuple[int, bool]]]:
+    draws = random.Random(seed)
+    lengths = [draws.randint(1, 5) for _ in range(count)]
+    return [[(draws.randint(1, words), draws.random() < 0.3) for _ in range(length)] for length in lengths]
+
+
+def test_held_out_words_are_told_the_rates_of_all_training_sentences() -> None:
+    known, asked = draw(30, 6, 0), draw(20, 8, 1)
+    found = aspects.encode_targets(*flat(known), *flat(asked)[:2], is_training=False)
+    torch.testing.assert_close(found, torch.tensor(counted(asked, known)), atol=1e-4, rtol=1e-4)
+
+
+def test_a_training_sentence_is_told_the_counts_of_the_other_parts_alone() -> None:
+    known = draw(400, 6, 0)
+    words, lengths, hits = flat(known)
+    found = aspects.encode_targets(words, lengths, hits, words, lengths, is_training=True)
+    # Another order of one part's own labels: the rate of all words, and so what this part is told, stay as they were.
+    mine = (torch.arange(len(lengths)) % aspects.ENCODING_PARTS == 3).repeat_interleave(lengths)
+    turned = hits.clone()
+    turned[mine] = turned[mine].flip(0)
+    other = aspects.encode_targets(words, lengths, turned, words, lengths, is_training=True)
+    assert torch.equal(found[mine], other[mine])
+    assert not torch.equal(found[~mine], other[~mine])
+    rest = [sentence for place, sentence in enumerate(known) if place % aspects.ENCODING_PARTS != 3]
+    third = known[3 :: aspects.ENCODING_PARTS]
+    # The counts' logs are the last column of each pair, and need no rate of all words.
+    torch.testing.assert_close(found[mine][:, 1::2], torch.tensor(counted(third, rest))[:, 1::2], atol=1e-5, rtol=1e-5)
+
+
+def test_the_encoding_that_a_split_is_loaded_with_knows_training_labels_alone(prepared: Prepared) -> None:
+    first = TASK.load(prepared.tensors, prepared.facts, aspects.Options())
+    changed = dict(prepared.tensors)
+    for split in ("validation", "test"):
+        changed[f"laptops.all.{split}.tags"] = torch.zeros_like(changed[f"laptops.all.{split}.tags"])
+    second = TASK.load(changed, prepared.facts, aspects.Options())
+    for split in aspects.SPLITS:
+        assert torch.equal(first[split].encoding, second[split].encoding)
+    tensors = prepared.tensors
+    train, words = tensors["laptops.all.train.words"], tensors["laptops.all.test.words"]
+    wanted = torch.stack([(train == word).sum() for word in words]).float().log1p() / 2
+    torch.testing.assert_close(first["test"].encoding[:, 1], wanted)
 
 
 # ── Networks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -259,6 +335,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"vectors": "glove", "embeddings": "tuned", "output": "softmax"},
     {"vectors": "both", "characters": "cnn", "shapes": True, "forbid": True},
     {"vectors": "both", "characters": "lstm", "members": 2, "word_dropout": 0.3},
+    {"target_encoding": True, "variational": True, "dropout": 0.5},
 ]
 
 
@@ -289,8 +366,27 @@ def test_the_lstm_is_torchs_and_reads_the_chosen_vectors() -> None:
     lstm.load_state_dict(member.ahead.state_dict() | back)
     vectors = torch.randn(3, 5, 58)
     nothing = torch.zeros(3, 5).long()
-    found = network(nothing, vectors, nothing.unsqueeze(2), nothing, torch.full((3,), 5))
+    found = network(nothing, vectors, nothing.unsqueeze(2), nothing, torch.zeros(3, 5, 0), torch.full((3,), 5))
     torch.testing.assert_close(found[0], member.scores(lstm(vectors[..., 8:])[0]), atol=1e-5, rtol=1e-4)
+
+
+def test_a_sentences_words_lose_the_same_values_and_the_encoding_none() -> None:
+    torch.manual_seed(0)
+    network = SequenceTagger(
+        50, {"word2vec": 40}, 6, target_encoding=True, variational=True, dropout=0.5, input_dropout=0.25, hidden_size=7
+    )
+    (member,) = network.members
+    read: list[Tensor] = []
+    member.ahead.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+    nothing, lengths = torch.zeros(200, 5).long(), torch.full((200,), 5)
+    network(nothing, torch.ones(200, 5, 40), nothing.unsqueeze(2), nothing, torch.full((200, 5, 6), 3.0), lengths)
+    rows = torch.zeros(1000, 46).index_copy(0, read[0].source, read[0].words).view(200, 5, 46)
+    assert (rows[:, :, :40] == rows[:, :1, :40]).all()
+    assert (rows[:, :, 40:] == 3).all()
+    kept = rows[:, 0, :40]
+    torch.testing.assert_close(kept[kept > 0], torch.full_like(kept[kept > 0], 1 / 0.75))
+    assert float((kept > 0).float().mean()) == pytest.approx(0.75, abs=0.02)
+    assert len(kept.unique(dim=0)) > 190
 
 
 def test_members_are_averaged(prepared: Prepared) -> None:

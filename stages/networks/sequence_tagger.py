@@ -24,23 +24,29 @@ class SequenceTagger(nn.Module):
     vectors: which of them is read, "word2vec", "glove" or "both" · embeddings: "fixed", or "tuned" (the given
     vectors plus a learned change that begins at 0, which is the same as going on training them) · characters: what
     spells a word, "none", "cnn" (Ma & Hovy 2016) or "lstm" (Lample et al. 2016), `character_size` values wide · shapes:
-    whether a word's capitals and digits are seen · hidden_size: units a direction · dropout: on what the LSTM reads and
-    on its states · word_dropout: share of words whose vector is hidden in training · output: "crf", or "softmax" (every
-    word for itself) · forbid: an I may not follow an O or begin a sentence · members: so many networks of this kind
-    learn side by side from the same batches, and what they say is averaged.
+    whether a word's capitals and digits are seen · encoding_width: how many values the target encoding of a word has ·
+    target_encoding: whether it is read, and never dropped · hidden_size: units a direction · dropout: on what the LSTM
+    reads and on its states · input_dropout: another share for what the LSTM reads · variational: a sentence's words all
+    lose the same values (Gal & Ghahramani 2016) · word_dropout: share of words whose vector is hidden in training ·
+    output: "crf", or "softmax" (every word for itself) · forbid: an I may not follow an O or begin a sentence ·
+    members: so many networks of this kind learn side by side from the same batches, and what they say is averaged.
     """
 
     def __init__(
         self,
         vocabulary: int,
         widths: dict[str, int],
+        encoding_width: int = 0,
         vectors: str = "word2vec",
         embeddings: str = "fixed",
         characters: str = "none",
         character_size: int = 50,
         shapes: bool = False,
+        target_encoding: bool = False,
         hidden_size: int = 512,
         dropout: float = 0.0,
+        input_dropout: float | None = None,
+        variational: bool = False,
         word_dropout: float = 0.0,
         output: str = "crf",
         forbid: bool = False,
@@ -52,21 +58,34 @@ class SequenceTagger(nn.Module):
         self.part = slice(first, first + width)
         self.members = nn.ModuleList(
             _Member(
-                vocabulary, width, embeddings, characters, character_size, shapes, hidden_size, dropout, word_dropout
+                vocabulary,
+                width,
+                embeddings,
+                characters,
+                character_size,
+                shapes,
+                encoding_width if target_encoding else 0,
+                hidden_size,
+                dropout,
+                dropout if input_dropout is None else input_dropout,
+                variational,
+                word_dropout,
             )
             for _ in range(members)
         )
         kinds = {"crf": CRFOutput, "softmax": SoftmaxOutput}
         self.outputs = nn.ModuleList(kinds[output](forbid) for _ in range(members))
 
-    def forward(self, numbers: Tensor, vectors: Tensor, characters: Tensor, shapes: Tensor, lengths: Tensor) -> Tensor:
+    def forward(
+        self, numbers: Tensor, vectors: Tensor, characters: Tensor, shapes: Tensor, encoding: Tensor, lengths: Tensor
+    ) -> Tensor:
         """Scores [members, B, T, 3].
 
         Word numbers [B, T] (0 is padding), given vectors [B, T, width], characters [B, T, C] (0 is padding), shapes
-        [B, T], true lengths [B].
+        [B, T], target encoding [B, T, encoding_width], true lengths [B].
         """
         vectors = vectors[:, :, self.part]
-        return torch.stack([member(numbers, vectors, characters, shapes, lengths) for member in self.members])
+        return torch.stack([member(numbers, vectors, characters, shapes, encoding, lengths) for member in self.members])
 
     def loss(self, scores: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         """Negative log-likelihood (nats) of tags [B, T] where mask [B, T], a sentence, averaged over the batch."""
@@ -94,24 +113,29 @@ class _Member(nn.Module):
         characters: str,
         character_size: int,
         shapes: bool,
+        encoding_width: int,
         hidden_size: int,
         dropout: float,
+        input_dropout: float,
+        variational: bool,
         word_dropout: float,
     ) -> None:
         super().__init__()
-        self.word_dropout = word_dropout
+        self.dropout, self.input_dropout, self.word_dropout = dropout, input_dropout, word_dropout
+        self.variational, self.encoding_width = variational, encoding_width
         self.change = nn.Embedding(vocabulary, width, padding_idx=0) if embeddings == "tuned" else None
         if self.change is not None:
             nn.init.zeros_(self.change.weight)
         spellings = {"cnn": CharacterCNN, "lstm": CharacterLSTM}
         self.spelling = spellings[characters](character_size) if characters in spellings else None
         self.shapes = nn.Embedding(SHAPES, SHAPE_WIDTH) if shapes else None
-        width += character_size * (self.spelling is not None) + SHAPE_WIDTH * shapes
-        self.dropout = nn.Dropout(dropout)
+        width += character_size * (self.spelling is not None) + SHAPE_WIDTH * shapes + encoding_width
         self.ahead, self.back = (PackedLSTM(width, hidden_size) for _ in range(2))
         self.scores = nn.Linear(2 * hidden_size, TAGS)
 
-    def forward(self, numbers: Tensor, vectors: Tensor, characters: Tensor, shapes: Tensor, lengths: Tensor) -> Tensor:
+    def forward(
+        self, numbers: Tensor, vectors: Tensor, characters: Tensor, shapes: Tensor, encoding: Tensor, lengths: Tensor
+    ) -> Tensor:
         """Scores [B, T, 3]; those of padding are 0. Only real words are read."""
         packed = pack(vectors, lengths)
         words = packed.words
@@ -124,8 +148,18 @@ class _Member(nn.Module):
             parts.append(self.spelling(characters.flatten(0, 1)[packed.source]))
         if self.shapes is not None:
             parts.append(self.shapes(shapes.flatten()[packed.source]))
-        states = self.dropout(self._states(packed._replace(words=self.dropout(torch.cat(parts, dim=1)))))
+        read = self._drop(torch.cat(parts, dim=1), self.input_dropout, packed, numbers.shape[1])
+        if self.encoding_width:
+            read = torch.cat([read, encoding.flatten(0, 1)[packed.source]], dim=1)
+        states = self._drop(self._states(packed._replace(words=read)), self.dropout, packed, numbers.shape[1])
         return unpack(packed, self.scores(states), numbers.shape[1])
+
+    def _drop(self, rows: Tensor, share: float, packed: Packed, steps: int) -> Tensor:
+        """`rows` [N, width] with a share of the values 0 in training, and the others the larger for it."""
+        if not (self.variational and self.training):
+            return nn.functional.dropout(rows, share, self.training)
+        kept = nn.functional.dropout(rows.new_ones(len(packed.lengths), rows.shape[1]), share)
+        return rows * kept[packed.source // steps]
 
     def _states(self, packed: Packed) -> Tensor:
         """Both directions' states [N, 2 · hidden_size]."""

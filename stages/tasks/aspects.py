@@ -31,6 +31,9 @@ PADDING, UNKNOWN = 0, 1
 #: Characters of a word that are looked at.
 WORD_LENGTH = 18
 VECTORS_FILE = "glove.6B.50d.txt"
+#: Target encoding: parts of the training sentences, of which a sentence is not told its own; how many words of the
+#: prior rate are added to a count; and values a word, two for it alone, behind the word before, and before the next.
+ENCODING_PARTS, PRIOR_WEIGHT, ENCODING_WIDTH = 10, 2.0, 6
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Route = Literal["all", "report"]
@@ -62,8 +65,11 @@ class TaggerOptions(_Strict):
     characters: Literal["none", "cnn", "lstm"] = "none"
     character_size: Annotated[int, Field(ge=2)] = 50
     shapes: bool = False
+    target_encoding: bool = False
     hidden_size: PositiveInt = 512
     dropout: Share = 0.0
+    input_dropout: Share | None = None
+    variational: bool = False
     word_dropout: Share = 0.0
     output: Literal["crf", "softmax"] = "crf"
     forbid: bool = False
@@ -115,12 +121,14 @@ def keywords(text: str, spans: Sequence[Span]) -> frozenset[str]:
 
 class Sentences(Split):
     """words: flat word numbers · offsets: [n + 1] where each sentence begins · spans: [words, 2] a word's characters ·
-    tags, shapes: [words] · vectors: [vocabulary, width] · characters: [vocabulary, WORD_LENGTH] · gold: n sentences.
+    tags, shapes: [words] · encoding: [words, ENCODING_WIDTH], the target encoding · vectors: [vocabulary, width] ·
+    characters: [vocabulary, WORD_LENGTH] · gold: n sentences.
     """
 
     def __init__(self, parts: Mapping[str, Tensor], vectors: Tensor, characters: Tensor, gold: Sequence[Gold]) -> None:
         self.words, self.spans, self.tags, self.shapes = (parts[name] for name in ("words", "spans", "tags", "shapes"))
         self.starts, self.lengths = parts["offsets"][:-1], parts["offsets"].diff()
+        self.encoding = parts["encoding"]
         self.vectors, self.characters, self.gold = vectors, characters, gold
 
     def __len__(self) -> int:
@@ -131,15 +139,17 @@ class Sentences(Split):
         return self.gold
 
     def batch(self, index: Tensor) -> Batch:
-        """Inputs: word numbers [B, T], vectors [B, T, width], characters [B, T, C], shapes [B, T], T the batch's
-        longest, and lengths [B]; target [B, T, 3]: the tag, first and last character (exclusive) of each word.
+        """Inputs: word numbers [B, T], vectors [B, T, width], characters [B, T, C], shapes [B, T], target encoding
+        [B, T, ENCODING_WIDTH], T the batch's longest, and lengths [B]; target [B, T, 3]: the tag, first and last
+        character (exclusive) of each word.
         """
         lengths = self.lengths[index]
         words, inside = word_places(self.starts[index], lengths)
         numbers = torch.where(inside, self.words[words].long(), PADDING)
         target = torch.cat([self.tags[words].unsqueeze(2), self.spans[words]], dim=2).long() * inside.unsqueeze(2)
         characters = self.characters[numbers].long()
-        return Batch((numbers, self.vectors[numbers], characters, self.shapes[words].long(), lengths), target)
+        shapes, encoding = self.shapes[words].long(), self.encoding[words]
+        return Batch((numbers, self.vectors[numbers], characters, shapes, encoding, lengths), target)
 
     def parts(self, size: int) -> Iterator[Tensor]:
         return iter(torch.argsort(self.lengths, stable=True).split(size))
@@ -237,20 +247,19 @@ class KeywordExtraction(Task):
     def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], options: Options) -> dict[str, Split]:  # noqa: ARG002
         way = f"{options.domain}.{options.words}"
         vectors = torch.cat([tensors[f"{way}.word2vec"], tensors["glove"]], dim=1)
-        return {
-            split: Sentences(
-                {name: tensors[f"{way}.{split}.{name}"] for name in ("words", "offsets", "spans", "tags", "shapes")},
-                vectors,
-                tensors["characters"],
-                _gold(tensors, f"{options.domain}.{split}"),
-            )
-            for split in SPLITS
-        }
+        splits = {}
+        for split in SPLITS:
+            names = ("words", "offsets", "spans", "tags", "shapes")
+            parts = {name: tensors[f"{way}.{split}.{name}"] for name in names}
+            parts["encoding"] = _encoding(tensors, way, parts, is_training=split == "train")
+            gold = _gold(tensors, f"{options.domain}.{split}")
+            splits[split] = Sentences(parts, vectors, tensors["characters"], gold)
+        return splits
 
     def build(self, model: str, network: BaseModel, facts: Mapping[str, Any]) -> nn.Module:  # noqa: ARG002
         from stages.networks.sequence_tagger import SequenceTagger
 
-        return SequenceTagger(facts["vocabulary"], facts["widths"], **network.model_dump())
+        return SequenceTagger(facts["vocabulary"], facts["widths"], ENCODING_WIDTH, **network.model_dump())
 
     def loss(self, network: nn.Module, batch: Batch, options: Options) -> Tensor:  # noqa: ARG002
         """Negative log-likelihood of a sentence's tags (nats), averaged over the batch."""
@@ -306,7 +315,9 @@ class KeywordExtraction(Task):
         spelled = spans.spell(sentence, tokens)
         number = {word: place for place, word in enumerate(words, start=UNKNOWN + 1)}
         parts, _ = tag_words([Gold(sentence, ())], [tokens], [spelled], number)
-        vectors = torch.cat([tensors[f"{options.domain}.{options.words}.word2vec"], tensors["glove"]], dim=1)
+        way = f"{options.domain}.{options.words}"
+        parts["encoding"] = _encoding(tensors, way, parts)
+        vectors = torch.cat([tensors[f"{way}.word2vec"], tensors["glove"]], dim=1)
         split = Sentences(parts, vectors, tensors["characters"], [Gold(sentence, ())])
         unknown = list(dict.fromkeys(word for word in spelled if word not in number))
         notes = [f"not known, and read as nothing: {', '.join(unknown)}"] if unknown else []
@@ -383,6 +394,60 @@ def tag_words(
     kinds = {"words": torch.int32, "spans": torch.int32, "tags": torch.uint8, "shapes": torch.uint8}
     tensors = {name: torch.tensor(row, dtype=kinds[name]) for name, row in rows.items()}
     return tensors | {"offsets": torch.tensor([0, *lengths]).cumsum(0)}, lost
+
+
+def encode_targets(
+    words: Tensor, lengths: Tensor, inside: Tensor, asked: Tensor, asked_lengths: Tensor, is_training: bool
+) -> Tensor:
+    """How often words are in a term in the training sentences: target encoding (Micci-Barreca 2001), cross-fitted.
+
+    [M, ENCODING_WIDTH] for word numbers (above 0) `asked` [M], given the training split's words [N] and whether each is
+    `inside` a term [N]; both splits are sentence after sentence, of these lengths. Of each word, of it behind the one
+    before it and of it before the next: the log-odds of its rate, and the logarithm of its count. A pair's rate is
+    drawn to its word's, a word's to that of all words.
+
+    is_training: the asked words are the training split itself. Counts that held a sentence's own labels would tell the
+    network the answer, so each sentence is told those of the other parts.
+    """
+    part = (torch.arange(len(lengths)) % ENCODING_PARTS).repeat_interleave(lengths)
+    # Nothing lies in the part behind the last one, so nothing is taken off.
+    own = part if is_training else torch.full((len(asked),), ENCODING_PARTS)
+    prior: Tensor = inside.double().mean()
+    columns: list[Tensor] = []
+    for known, wanted in zip(_alone_and_paired(words, lengths), _alone_and_paired(asked, asked_lengths), strict=True):
+        hits, found = (_tally(known, part, weights, wanted, own) for weights in (inside.double(), None))
+        rate = (hits + PRIOR_WEIGHT * prior) / (found + PRIOR_WEIGHT)
+        prior = prior if columns else rate
+        columns += [rate.logit(eps=1e-6), found.log1p()]
+    # Halved, they are about as large as the other values that a network reads.
+    return torch.stack(columns, dim=1).float() / 2
+
+
+def _alone_and_paired(words: Tensor, lengths: Tensor) -> Tensor:
+    """Keys [3, N] of each word, of it with the one before, and of it with the next; beyond a sentence stands 0."""
+    ends = lengths.cumsum(0)
+    before, after = words.roll(1), words.roll(-1)
+    before[ends - lengths], after[ends - 1] = 0, 0
+    return torch.stack([words, before << 32 | words, words << 32 | after])
+
+
+def _tally(known: Tensor, part: Tensor, weights: Tensor | None, wanted: Tensor, own: Tensor) -> Tensor:
+    """How often (or with what sum of weights) each key of `wanted` [M] is in `known` [N] outside the part `own` [M]."""
+    numbers = torch.cat([known, wanted]).unique(return_inverse=True)[1]
+    places = numbers[: len(known)] * (ENCODING_PARTS + 1) + part
+    size = (int(numbers.max()) + 1) * (ENCODING_PARTS + 1)
+    counts = torch.bincount(places, weights, size).view(-1, ENCODING_PARTS + 1).double()
+    numbers = numbers[len(known) :]
+    return counts.sum(1)[numbers] - counts[numbers, own]
+
+
+def _encoding(
+    tensors: Mapping[str, Tensor], way: str, parts: Mapping[str, Tensor], is_training: bool = False
+) -> Tensor:
+    """The target encoding [words, ENCODING_WIDTH] of a split, by the labels of the training split."""
+    words, offsets, tags = (tensors[f"{way}.train.{name}"] for name in ("words", "offsets", "tags"))
+    asked, lengths = parts["words"].long(), parts["offsets"].diff()
+    return encode_targets(words.long(), offsets.diff(), tags > 0, asked, lengths, is_training)
 
 
 def _gold_tensors(sentences: Sequence[Any]) -> dict[str, Tensor]:
