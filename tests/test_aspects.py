@@ -26,7 +26,7 @@ from stages.errors import InputError
 from stages.networks.sequence_tagger import CRFOutput, SequenceTagger, SoftmaxOutput
 from stages.plot.figures import Sources, errors
 from stages.tasks import aspects
-from stages.tasks.aspects import TASK, Gold
+from stages.tasks.aspects import TASK, Gold, sentences, target_encoding
 from stages.text import spans as text_spans
 from stages.text.semeval import read_sentences
 
@@ -77,7 +77,7 @@ def test_the_reports_route_leaves_stop_words_out_and_keeps_places() -> None:
     # A term whose inner words were left out comes back whole; one that ends with such a word does not.
     tags, lost = text_spans.bio_tags([(4, 23)], places)
     assert (tags, lost) == ([1, 2, 0], {})
-    assert aspects.spans_of(tags, places) == [(4, 23)]
+    assert sentences.spans_of(tags, places) == [(4, 23)]
     assert text_spans.bio_tags([(4, 14)], places)[1] == {(4, 14): "borders"}
     assert text_spans.bio_tags([(12, 14)], places) == ([0, 0, 0], {(12, 14): "no token"})
 
@@ -102,17 +102,17 @@ def test_a_tag_inside_behind_one_outside_begins_a_term_as_in_conlleval() -> None
     for tags in itertools.product(range(3), repeat=3):
         names = [("O", "B-keyword", "I-keyword")[number] for number in tags]
         wanted = [(words[first][0], words[last][1]) for _, first, last in get_entities(names)]
-        assert aspects.spans_of(tags, words) == wanted
-    assert aspects.spans_of([1], [(0, 0)]) == []
+        assert sentences.spans_of(tags, words) == wanted
+    assert sentences.spans_of([1], [(0, 0)]) == []
 
 
 @given(st.lists(st.integers(0, 2), max_size=12))
 def test_tags_survive_the_way_to_characters_and_back(tags: list[int]) -> None:
     words = [(2 * place, 2 * place + 1) for place in range(len(tags))]
-    there = aspects.spans_of(tags, words)
+    there = sentences.spans_of(tags, words)
     back, lost = text_spans.bio_tags(there, words)
     assert lost == {}
-    assert aspects.spans_of(back, words) == there
+    assert sentences.spans_of(back, words) == there
 
 
 @pytest.mark.real
@@ -125,8 +125,8 @@ def test_every_real_term_comes_back_or_is_counted(name: str, way: str) -> None:
     for sentence in read_sentences(MIRROR / name)[0]:
         words = split(sentence.text)
         tags, lost = text_spans.bio_tags(sentence.spans, words)
-        assert set(aspects.spans_of(tags, words)) >= set(sentence.spans) - set(lost)
-        assert not set(aspects.spans_of(tags, words)) & set(lost)
+        assert set(sentences.spans_of(tags, words)) >= set(sentence.spans) - set(lost)
+        assert not set(sentences.spans_of(tags, words)) & set(lost)
         missing, total = missing + len(lost), total + len(sentence.spans)
     assert missing <= (0.002 if way == "all" else 0.04) * total
 
@@ -155,7 +155,7 @@ def test_a_batch_holds_the_sentences_words_vectors_and_tags(prepared: Prepared) 
         spelled = text_spans.spell(gold.text, words)
         assert numbers[row].tolist() == [number[word] for word in spelled] + [0] * (numbers.shape[1] - len(words))
         assert list(map(tuple, target[row, : len(words), 1:].tolist())) == words
-        assert aspects.spans_of(target[row, : len(words), 0].tolist(), words) == list(gold.spans)
+        assert sentences.spans_of(target[row, : len(words), 0].tolist(), words) == list(gold.spans)
         assert "".join(map(chr, characters[row, 0][characters[row, 0] > 0])) == spelled[0][: aspects.WORD_LENGTH]
     assert torch.equal(vectors[..., 8:], prepared.tensors["glove"][numbers])
     assert shapes.shape == numbers.shape
@@ -178,7 +178,7 @@ def test_a_sentence_of_ten_thousand_words_and_one_without_a_word(tmp_path: Path,
     splits = TASK.load(tensors, facts, aspects.Options(words="report"))
     numbers, *_, lengths = splits["test"].batch(torch.tensor([150, 151])).inputs
     assert lengths.tolist() == [30, 1]
-    assert numbers[1].tolist() == [aspects.UNKNOWN] + [0] * 29
+    assert numbers[1].tolist() == [sentences.UNKNOWN] + [0] * 29
     network = TASK.build("sequence_tagger", aspects.TaggerOptions(hidden_size=3, characters="lstm"), facts)
     assert TASK.predict(network.eval(), splits["test"].batch(torch.tensor([151]))) == [[]]
 
@@ -241,23 +241,23 @@ def draw(count: int, words: int, seed: int) -> list[list[tuple[int, bool]]]:
 
 def test_held_out_words_are_told_the_rates_of_all_training_sentences() -> None:
     known, asked = draw(30, 6, 0), draw(20, 8, 1)
-    found = aspects.encode_targets(*flat(known), *flat(asked)[:2], is_training=False)
+    found = target_encoding.encode_targets(*flat(known), *flat(asked)[:2], is_training=False)
     torch.testing.assert_close(found, torch.tensor(counted(asked, known)), atol=1e-4, rtol=1e-4)
 
 
 def test_a_training_sentence_is_told_the_counts_of_the_other_parts_alone() -> None:
     known = draw(400, 6, 0)
     words, lengths, hits = flat(known)
-    found = aspects.encode_targets(words, lengths, hits, words, lengths, is_training=True)
+    found = target_encoding.encode_targets(words, lengths, hits, words, lengths, is_training=True)
     # Another order of one part's own labels: the rate of all words, and so what this part is told, stay as they were.
-    mine = (torch.arange(len(lengths)) % aspects.ENCODING_PARTS == 3).repeat_interleave(lengths)
+    mine = (torch.arange(len(lengths)) % target_encoding.ENCODING_PARTS == 3).repeat_interleave(lengths)
     turned = hits.clone()
     turned[mine] = turned[mine].flip(0)
-    other = aspects.encode_targets(words, lengths, turned, words, lengths, is_training=True)
+    other = target_encoding.encode_targets(words, lengths, turned, words, lengths, is_training=True)
     assert torch.equal(found[mine], other[mine])
     assert not torch.equal(found[~mine], other[~mine])
-    rest = [sentence for place, sentence in enumerate(known) if place % aspects.ENCODING_PARTS != 3]
-    third = known[3 :: aspects.ENCODING_PARTS]
+    rest = [sentence for place, sentence in enumerate(known) if place % target_encoding.ENCODING_PARTS != 3]
+    third = known[3 :: target_encoding.ENCODING_PARTS]
     # The counts' logs are the last column of each pair, and need no rate of all words.
     torch.testing.assert_close(found[mine][:, 1::2], torch.tensor(counted(third, rest))[:, 1::2], atol=1e-5, rtol=1e-5)
 
@@ -434,8 +434,8 @@ def test_exact_spans_are_scored_as_by_seqeval(rows: list[list[tuple[int, int]]])
     for row in rows:
         words = [(2 * place, 2 * place + 1) for place in range(len(row))]
         text = " ".join(chr(97 + place) for place in range(len(row)))
-        golds.append(Gold(text, tuple(aspects.spans_of([one for one, _ in row], words))))
-        predictions.append(aspects.spans_of([other for _, other in row], words))
+        golds.append(Gold(text, tuple(sentences.spans_of([one for one, _ in row], words))))
+        predictions.append(sentences.spans_of([other for _, other in row], words))
     scores = TASK.metrics(predictions, golds)
     given_tags = {"y_true": wanted, "y_pred": found, "zero_division": 0}
     assert scores["precision"] == pytest.approx(precision_score(**given_tags))
@@ -519,7 +519,7 @@ def test_marks_can_be_taken_off_again(places: list[tuple[int, int]]) -> None:
             spans.append((start, start + length))
     text = "a sentence of words"
     assert errors.unmark(errors.mark(text, spans)) == (text, spans)
-    assert errors.mark(text, spans) == aspects.mark(text, spans)
+    assert errors.mark(text, spans) == sentences.mark(text, spans)
 
 
 def test_the_sample_has_what_real_files_have_and_the_same_bytes_each_time(raw: dict[str, Path], tmp_path: Path) -> None:

@@ -160,8 +160,11 @@ class Task(ABC):
 
 
 def get(name: str) -> Task:
-    """The task of module stages/tasks/<name>.py, which names its class `TASK`."""
-    known = sorted(path.stem for path in (Path(__file__).parents[1] / "tasks").glob("[!_]*.py"))
+    """The task of the package stages/tasks/<name>, which names it `TASK`."""
+    known = sorted(path.parent.name for path in (Path(__file__).parents[1] / "tasks").glob("*/__init__.py"))
     if name not in known:
         raise InputError(f"task: {name!r} is not known; choose one of {', '.join(known)}")
-    return importlib.import_module(f"stages.tasks.{name}").TASK
+    task = getattr(importlib.import_module(f"stages.tasks.{name}"), "TASK", None)
+    if task is None:
+        raise InputError(f"task: {name!r} is computed by `python -m stages.check` and has nothing to train or prepare")
+    return task

@@ -6,9 +6,7 @@ prepared at once; a run's options choose.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,8 +14,21 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
-from stages.common.task import Batch, Example, Prepared, Split, Task, word_places
+from stages.common.task import Batch, Example, Prepared, Split, Task
 from stages.errors import InputError
+from stages.tasks.aspects.sentences import (
+    UNKNOWN,
+    Gold,
+    Sentences,
+    Span,
+    gold_of,
+    gold_tensors,
+    keywords,
+    mark,
+    spans_of,
+    tag_words,
+)
+from stages.tasks.aspects.target_encoding import ENCODING_WIDTH, encode_targets
 
 #: Training and test file of each domain.
 FILES = {
@@ -27,17 +38,12 @@ FILES = {
 SPLITS = ("train", "validation", "test")
 #: Of the training sentences, every tenth is for validation; the report trains on all of them.
 VALIDATION_EVERY = 10
-PADDING, UNKNOWN = 0, 1
 #: Characters of a word that are looked at.
 WORD_LENGTH = 18
 VECTORS_FILE = "glove.6B.50d.txt"
-#: Target encoding: parts of the training sentences, of which a sentence is not told its own; how many words of the
-#: prior rate are added to a count; and values a word, two for it alone, behind the word before, and before the next.
-ENCODING_PARTS, PRIOR_WEIGHT, ENCODING_WIDTH = 10, 2.0, 6
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Route = Literal["all", "report"]
-Span = tuple[int, int]
 
 
 class _Strict(BaseModel):
@@ -74,85 +80,6 @@ class TaggerOptions(_Strict):
     output: Literal["crf", "softmax"] = "crf"
     forbid: bool = False
     members: PositiveInt = 1
-
-
-@dataclass(frozen=True)
-class Gold:
-    """A sentence and where its terms stand; as text, the sentence with its terms ⟦marked⟧."""
-
-    text: str
-    spans: tuple[Span, ...]
-
-    def __str__(self) -> str:
-        return mark(self.text, self.spans)
-
-    @cached_property
-    def keywords(self) -> frozenset[str]:
-        return keywords(self.text, self.spans)
-
-
-def mark(text: str, spans: Sequence[Span]) -> str:
-    """The text with ⟦ and ⟧ around each span, also where one lies in another."""
-    marks = [(start, 1, "⟦") for start, _ in spans] + [(end, 0, "⟧") for _, end in spans]
-    for place, _, sign in sorted(marks, reverse=True):
-        text = text[:place] + sign + text[place:]
-    return text
-
-
-def spans_of(tags: Sequence[int], words: Sequence[Span]) -> list[Span]:
-    """The terms that tags (0 outside, 1 begins, 2 goes on) name, from their first word's first character to their last
-    word's last. A 2 behind a 0 begins a term, as in conlleval. A word without characters names none.
-    """
-    found: list[Span] = []
-    before = 0
-    for tag, (start, end) in zip(tags, words, strict=True):
-        if tag == 2 and before:
-            found[-1] = (found[-1][0], end)
-        elif tag:
-            found.append((start, end))
-        before = tag
-    return [(start, end) for start, end in found if start < end]
-
-
-def keywords(text: str, spans: Sequence[Span]) -> frozenset[str]:
-    """The distinct terms by the report's rule; capitals and the width of white space make no difference."""
-    return frozenset(" ".join(text[start:end].lower().split()) for start, end in spans)
-
-
-class Sentences(Split):
-    """words: flat word numbers · offsets: [n + 1] where each sentence begins · spans: [words, 2] a word's characters ·
-    tags, shapes: [words] · encoding: [words, ENCODING_WIDTH], the target encoding · vectors: [vocabulary, width] ·
-    characters: [vocabulary, WORD_LENGTH] · gold: n sentences.
-    """
-
-    def __init__(self, parts: Mapping[str, Tensor], vectors: Tensor, characters: Tensor, gold: Sequence[Gold]) -> None:
-        self.words, self.spans, self.tags, self.shapes = (parts[name] for name in ("words", "spans", "tags", "shapes"))
-        self.starts, self.lengths = parts["offsets"][:-1], parts["offsets"].diff()
-        self.encoding = parts["encoding"]
-        self.vectors, self.characters, self.gold = vectors, characters, gold
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    @property
-    def targets(self) -> Sequence[Gold]:
-        return self.gold
-
-    def batch(self, index: Tensor) -> Batch:
-        """Inputs: word numbers [B, T], vectors [B, T, width], characters [B, T, C], shapes [B, T], target encoding
-        [B, T, ENCODING_WIDTH], T the batch's longest, and lengths [B]; target [B, T, 3]: the tag, first and last
-        character (exclusive) of each word.
-        """
-        lengths = self.lengths[index]
-        words, inside = word_places(self.starts[index], lengths)
-        numbers = torch.where(inside, self.words[words].long(), PADDING)
-        target = torch.cat([self.tags[words].unsqueeze(2), self.spans[words]], dim=2).long() * inside.unsqueeze(2)
-        characters = self.characters[numbers].long()
-        shapes, encoding = self.shapes[words].long(), self.encoding[words]
-        return Batch((numbers, self.vectors[numbers], characters, shapes, encoding, lengths), target)
-
-    def parts(self, size: int) -> Iterator[Tensor]:
-        return iter(torch.argsort(self.lengths, stable=True).split(size))
 
 
 class KeywordExtraction(Task):
@@ -239,7 +166,7 @@ class KeywordExtraction(Task):
             }
         for domain, splits in sentences.items():
             for split, those in splits.items():
-                tensors |= {f"{domain}.{split}.{name}": tensor for name, tensor in _gold_tensors(those).items()}
+                tensors |= {f"{domain}.{split}.{name}": tensor for name, tensor in gold_tensors(those).items()}
         widths = {"word2vec": options.word2vec_width, "glove": tensors["glove"].shape[1]}
         facts = {"widths": widths, "vocabulary": len(vocabulary) + UNKNOWN + 1, **facts}
         return Prepared(tensors, facts, vocabulary)
@@ -252,7 +179,7 @@ class KeywordExtraction(Task):
             names = ("words", "offsets", "spans", "tags", "shapes")
             parts = {name: tensors[f"{way}.{split}.{name}"] for name in names}
             parts["encoding"] = _encoding(tensors, way, parts, is_training=split == "train")
-            gold = _gold(tensors, f"{options.domain}.{split}")
+            gold = gold_of(tensors, f"{options.domain}.{split}")
             splits[split] = Sentences(parts, vectors, tensors["characters"], gold)
         return splits
 
@@ -370,77 +297,6 @@ def read_domains(folder: Path, facts: dict[str, Any]) -> dict[str, dict[str, lis
     return domains
 
 
-def tag_words(
-    sentences: Sequence[Any], tokens: Sequence[Sequence[Span]], spelled: Sequence[Sequence[str]], number: dict[str, int]
-) -> tuple[dict[str, Tensor], dict[str, list[str]]]:
-    """The tensors of a split, and its terms that tags cannot give back, marked in their sentences, by reason.
-
-    A sentence without a word keeps one that is unknown and has no characters, so that none is lost.
-    """
-    from stages.text import spans
-
-    lost: dict[str, list[str]] = {}
-    rows: dict[str, list[Any]] = {"words": [], "spans": [], "tags": [], "shapes": []}
-    lengths = []
-    for sentence, places, words in zip(sentences, tokens, spelled, strict=True):
-        tags, without = spans.bio_tags(sentence.spans, places)
-        for span, reason in without.items():
-            lost.setdefault(reason, []).append(mark(sentence.text, [span]))
-        rows["tags"] += tags or [spans.O]
-        rows["words"] += [number.get(word, UNKNOWN) for word in words] or [UNKNOWN]
-        rows["shapes"] += [spans.shape(sentence.text[start:end]) for start, end in places] or [0]
-        rows["spans"] += places or [(0, 0)]
-        lengths.append(max(len(places), 1))
-    kinds = {"words": torch.int32, "spans": torch.int32, "tags": torch.uint8, "shapes": torch.uint8}
-    tensors = {name: torch.tensor(row, dtype=kinds[name]) for name, row in rows.items()}
-    return tensors | {"offsets": torch.tensor([0, *lengths]).cumsum(0)}, lost
-
-
-def encode_targets(
-    words: Tensor, lengths: Tensor, inside: Tensor, asked: Tensor, asked_lengths: Tensor, is_training: bool
-) -> Tensor:
-    """How often words are in a term in the training sentences: target encoding (Micci-Barreca 2001), cross-fitted.
-
-    [M, ENCODING_WIDTH] for word numbers (above 0) `asked` [M], given the training split's words [N] and whether each is
-    `inside` a term [N]; both splits are sentence after sentence, of these lengths. Of each word, of it behind the one
-    before it and of it before the next: the log-odds of its rate, and the logarithm of its count. A pair's rate is
-    drawn to its word's, a word's to that of all words.
-
-    is_training: the asked words are the training split itself. Counts that held a sentence's own labels would tell the
-    network the answer, so each sentence is told those of the other parts.
-    """
-    part = (torch.arange(len(lengths)) % ENCODING_PARTS).repeat_interleave(lengths)
-    # Nothing lies in the part behind the last one, so nothing is taken off.
-    own = part if is_training else torch.full((len(asked),), ENCODING_PARTS)
-    prior: Tensor = inside.double().mean()
-    columns: list[Tensor] = []
-    for known, wanted in zip(_alone_and_paired(words, lengths), _alone_and_paired(asked, asked_lengths), strict=True):
-        hits, found = (_tally(known, part, weights, wanted, own) for weights in (inside.double(), None))
-        rate = (hits + PRIOR_WEIGHT * prior) / (found + PRIOR_WEIGHT)
-        prior = prior if columns else rate
-        columns += [rate.logit(eps=1e-6), found.log1p()]
-    # Halved, they are about as large as the other values that a network reads.
-    return torch.stack(columns, dim=1).float() / 2
-
-
-def _alone_and_paired(words: Tensor, lengths: Tensor) -> Tensor:
-    """Keys [3, N] of each word, of it with the one before, and of it with the next; beyond a sentence stands 0."""
-    ends = lengths.cumsum(0)
-    before, after = words.roll(1), words.roll(-1)
-    before[ends - lengths], after[ends - 1] = 0, 0
-    return torch.stack([words, before << 32 | words, words << 32 | after])
-
-
-def _tally(known: Tensor, part: Tensor, weights: Tensor | None, wanted: Tensor, own: Tensor) -> Tensor:
-    """How often (or with what sum of weights) each key of `wanted` [M] is in `known` [N] outside the part `own` [M]."""
-    numbers = torch.cat([known, wanted]).unique(return_inverse=True)[1]
-    places = numbers[: len(known)] * (ENCODING_PARTS + 1) + part
-    size = (int(numbers.max()) + 1) * (ENCODING_PARTS + 1)
-    counts = torch.bincount(places, weights, size).view(-1, ENCODING_PARTS + 1).double()
-    numbers = numbers[len(known) :]
-    return counts.sum(1)[numbers] - counts[numbers, own]
-
-
 def _encoding(
     tensors: Mapping[str, Tensor], way: str, parts: Mapping[str, Tensor], is_training: bool = False
 ) -> Tensor:
@@ -448,27 +304,6 @@ def _encoding(
     words, offsets, tags = (tensors[f"{way}.train.{name}"] for name in ("words", "offsets", "tags"))
     asked, lengths = parts["words"].long(), parts["offsets"].diff()
     return encode_targets(words.long(), offsets.diff(), tags > 0, asked, lengths, is_training)
-
-
-def _gold_tensors(sentences: Sequence[Any]) -> dict[str, Tensor]:
-    """Texts (UTF-8) and spans of a split, each flat with the places where a sentence's begin."""
-    texts = [sentence.text.encode() for sentence in sentences]
-    return {
-        "text": torch.frombuffer(bytearray(b"".join(texts)), dtype=torch.uint8),
-        "text_offsets": torch.tensor([0, *map(len, texts)]).cumsum(0),
-        "gold": torch.tensor([span for s in sentences for span in s.spans], dtype=torch.int32).reshape(-1, 2),
-        "gold_offsets": torch.tensor([0, *(len(sentence.spans) for sentence in sentences)]).cumsum(0),
-    }
-
-
-def _gold(tensors: Mapping[str, Tensor], key: str) -> list[Gold]:
-    text = bytes(tensors[f"{key}.text"].numpy())
-    spans = [tuple(span) for span in tensors[f"{key}.gold"].tolist()]
-    texts, places = tensors[f"{key}.text_offsets"].tolist(), tensors[f"{key}.gold_offsets"].tolist()
-    return [
-        Gold(text[texts[n] : texts[n + 1]].decode(), tuple(spans[places[n] : places[n + 1]]))
-        for n in range(len(texts) - 1)
-    ]
 
 
 def _vectors_file(folder: Path) -> Path:
