@@ -5,6 +5,7 @@ else. The run must have been trained: `dvc repro train@<run>`. `--run study` is 
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,6 +48,8 @@ def answer(run: Run, seed: int, given: Sequence[str]) -> str:
     network.load_state_dict(load_file(weights))
     with torch.inference_mode():
         (prediction,) = run.task.predict(network.eval(), example.batch)
+    if facts["sample"]:
+        print("note: trained on made-up sample data; --profile full asks a run trained on real data", file=sys.stderr)
     return "\n".join([*example.notes, run.task.describe(prediction, given, facts)])
 
 

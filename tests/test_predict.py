@@ -48,7 +48,9 @@ def ask(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     monkeypatch.chdir(project)
     monkeypatch.setattr("sys.argv", ["predict", *words])
     predict.main()
-    return capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "sample data" in printed.err
+    return printed.out
 
 
 def test_a_pair_is_scored_the_same_both_ways_round_by_a_symmetric_head(
