@@ -30,8 +30,9 @@ def check(group: str, task: str, profile: Profile) -> None:
     """Compute every check of a task."""
     import torch
 
-    # As use_deterministic_algorithms(True), which imports the compiler besides: two seconds.
-    torch.set_deterministic_debug_mode("error")
+    from stages.common.determinism import require_determinism
+
+    require_determinism()
     # The networks are tiny: handing parts of them to a second thread costs more than it gains.
     torch.set_num_threads(1)
     concepts = _checks(task)

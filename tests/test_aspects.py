@@ -276,6 +276,22 @@ def test_the_encoding_that_a_split_is_loaded_with_knows_training_labels_alone(pr
     torch.testing.assert_close(first["test"].encoding[:, 1], wanted)
 
 
+def test_a_refit_learns_from_the_validation_sentences_too_and_is_not_validated(prepared: Prepared) -> None:
+    apart = TASK.load(prepared.tensors, prepared.facts, aspects.Options())
+    splits = TASK.load(prepared.tensors, prepared.facts, aspects.Options(refit=True))
+    assert set(splits) == {"train", "test"}
+    assert splits["train"].gold == [*apart["train"].gold, *apart["validation"].gold]
+    last = len(apart["train"]) + 3
+    found, wanted = splits["train"].batch(torch.tensor([last])), apart["validation"].batch(torch.tensor([3]))
+    for place in (0, 1, 2, 3, 5):  # all but the target encoding, which knows more sentences now
+        assert torch.equal(found.inputs[place], wanted.inputs[place])
+    assert torch.equal(found.target, wanted.target)
+    tensors = prepared.tensors
+    seen = torch.cat([tensors[f"laptops.all.{split}.words"] for split in ("train", "validation")])
+    counts = torch.stack([(seen == word).sum() for word in tensors["laptops.all.test.words"]])
+    torch.testing.assert_close(splits["test"].encoding[:, 1], counts.float().log1p() / 2)
+
+
 # ── Networks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -219,6 +219,16 @@ def test_every_example_is_seen_once_an_epoch_in_an_order_of_its_own(tmp_path: Pa
     assert [(row["step"], row["epoch"]) for row in trained.history] == [(0, 0), (3, 1), (6, 2), (9, 3), (12, 4)]
 
 
+@pytest.mark.parametrize("changes", [{"keep_best": True}, {"patience": 2}])
+def test_what_goes_by_validation_is_refused_where_there_is_none(tmp_path: Path, changes: dict[str, Any]) -> None:
+    split, fabric = Rows(torch.randn(8, 3), torch.randn(8)), Fabric(accelerator="cpu", devices=1)
+    run = line_run(Line(), **changes)
+    with pytest.raises(InputError, match="keep_best and patience go by validation"):
+        fit(run, 0, nn.Linear(3, 1), {"train": split}, fabric, tmp_path / "c.pt", "f")
+    trained = fit(line_run(Line()), 0, nn.Linear(3, 1), {"train": split}, fabric, tmp_path / "c.pt", "f")
+    assert [set(row) & {"train_loss", "validation_gain"} for row in trained.history] == [set(), *[{"train_loss"}] * 5]
+
+
 # ── The same bytes every time ─────────────────────────────────────────────────────────────────────────────────────────
 
 

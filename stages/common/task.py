@@ -90,9 +90,10 @@ class Task(ABC):
     Preparation: ClassVar[type[BaseModel]]
     Options: ClassVar[type[BaseModel]]
     networks: ClassVar[Mapping[str, type[BaseModel]]]
-    #: Splits whose metrics training records, as the curves a report wants. Choices go by validation all the same.
+    #: Splits whose metrics training records, as the curves a report wants, where `load` gives them. Choices go by
+    #: validation all the same.
     watched: ClassVar[tuple[str, ...]] = ("validation",)
-    #: Splits that evaluation scores.
+    #: Splits that evaluation scores, where `load` gives them.
     held_out: ClassVar[tuple[str, ...]] = ("validation", "test")
     #: The validation metric that early stopping and best weights go by, and whether more of it is better.
     monitor: ClassVar[tuple[str, bool]]
@@ -109,7 +110,7 @@ class Task(ABC):
 
     @abstractmethod
     def load(self, tensors: "Mapping[str, Tensor]", facts: Mapping[str, Any], options: Any) -> dict[str, Split]:
-        """The splits "train", "validation" and "test"."""
+        """The splits "train" and "test", and "validation" unless the options have it trained on too."""
 
     @abstractmethod
     def build(self, model: str, network: Any, facts: Mapping[str, Any]) -> "nn.Module":

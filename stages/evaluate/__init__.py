@@ -81,10 +81,10 @@ def evaluate(run: Run, seed: int, predictions_file: Path) -> dict[str, Any]:
     import torch
     from safetensors.torch import load_file
 
+    from stages.common.determinism import require_determinism
     from stages.common.prediction import load_data, predict
 
-    # As use_deterministic_algorithms(True), which imports the compiler besides: two seconds.
-    torch.set_deterministic_debug_mode("error")
+    require_determinism()
     facts, tensors = load_data(run)
     splits = run.task.load(tensors, facts, run.options)
     network = run.task.build(run.model, run.network, facts)
@@ -96,7 +96,7 @@ def evaluate(run: Run, seed: int, predictions_file: Path) -> dict[str, Any]:
         return Batch(tuple(tensor.to(device) for tensor in batch.inputs), batch.target)
 
     scores, spread, rows = {}, {}, []
-    for name in run.task.held_out:
+    for name in filter(splits.__contains__, run.task.held_out):
         targets = splits[name].targets
         predictions = predict(run, network, splits[name], to_device)
         scores |= {f"{name}.{metric}": value for metric, value in run.task.scores(predictions, targets).items()}

@@ -40,12 +40,13 @@ def train(run: Run) -> None:
     import torch
     from lightning_fabric import Fabric
 
+    from stages.common.determinism import require_determinism
     from stages.common.prediction import load_data
     from stages.tracking import Tracker, Training
     from stages.train.loop import fit
     from stages.train.precision import resolve
 
-    torch.use_deterministic_algorithms(True)
+    require_determinism()
     facts, tensors = load_data(run)
     splits = run.task.load(tensors, facts, run.options)
     digest = hashlib.sha256((run.data / "tensors.safetensors").read_bytes()).hexdigest()
@@ -80,7 +81,7 @@ def train(run: Run) -> None:
                 stage=f"train@{run.id}",
                 source=str(run.data / "tensors.safetensors"),
                 facts=facts,
-                signature=_signature(network, splits["validation"]),
+                signature=_signature(network, splits["train"]),
             )
             tracker = Tracker(about)
             trained = fit(run, seed, network, splits, fabric, checkpoints[seed], f"{fingerprint} {seed}", tracker)

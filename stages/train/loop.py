@@ -45,15 +45,18 @@ def fit(
     tracker: "Tracker | None" = None,
     checkpoint_seconds: float = 20.0,
 ) -> Trained:
-    """Train `network` on splits["train"], validating on splits["validation"].
+    """Train `network` on splits["train"]; the history has the metrics of those splits that the task watches.
 
     checkpoint: file that a killed training goes on from; used only if its `fingerprint` (a hash of all that shapes the
     result) is the same; the caller deletes it once the results are safe · tracker: shown the history as it grows.
-    Raises InputError where the batch is larger than the data, TrainingError where the loss is no finite number.
+    Raises InputError where the batch is larger than the data, or best weights or an early stop are asked for and there
+    is no validation split; TrainingError where the loss is no finite number.
     """
     settings, train = run.settings, splits["train"]
     if settings.batch_size > len(train):
         raise InputError(f"{run.id}: batch_size = {settings.batch_size}: the training data has {len(train)} examples")
+    if "validation" not in splits and (settings.keep_best or settings.patience is not None):
+        raise InputError(f"{run.id}: keep_best and patience go by validation, and this run trains on those data too")
     epoch_length = len(train) // settings.batch_size
     by_epoch = settings.epochs is not None
     total = getattr(settings.epochs, run.profile) * epoch_length if by_epoch else getattr(settings.steps, run.profile)
@@ -123,8 +126,9 @@ def fit(
             state.history.append(row)
             if validates:
                 row |= _validate(run, network, splits, fabric)
-                value = row[f"validation_{monitor}"]
-                state.note(value if rising else -value, weights_of(network) if settings.keep_best else None)
+                if "validation" in splits:
+                    value = row[f"validation_{monitor}"]
+                    state.note(value if rising else -value, weights_of(network) if settings.keep_best else None)
                 if tracker:
                     tracker.update(state.history, total // row_every + 1)
                 _say(bar, run, seed, row, total)
@@ -153,7 +157,7 @@ def _say(bar: tqdm, run: Run, seed: int, row: Row, total: int) -> None:
 def _validate(run: Run, network: nn.Module, splits: Mapping[str, Split], fabric: Fabric) -> Row:
     """The task's cheap metrics on the splits it watches, by history.csv's names. Choices go by validation alone."""
     row = {}
-    for name in run.task.watched:
+    for name in filter(splits.__contains__, run.task.watched):
         predictions = predict(run, network, splits[name], fabric.to_device)
         row |= {f"{name}_{key}": value for key, value in run.task.metrics(predictions, splits[name].targets).items()}
     return row

@@ -59,10 +59,13 @@ class Preparation(_Strict):
 
 
 class Options(_Strict):
-    """words: "all" of a sentence, or the "report"'s: jieba's segments without stop words."""
+    """words: "all" of a sentence, or the "report"'s: jieba's segments without stop words · refit: train on the
+    validation sentences as well, once nothing is to be chosen any more; word2vec's vectors stay as they are.
+    """
 
     domain: Literal["laptops", "restaurants"] = "laptops"
     words: Route = "all"
+    refit: bool = False
 
 
 class TaggerOptions(_Strict):
@@ -172,15 +175,12 @@ class KeywordExtraction(Task):
         return Prepared(tensors, facts, vocabulary)
 
     def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], options: Options) -> dict[str, Split]:  # noqa: ARG002
-        way = f"{options.domain}.{options.words}"
-        vectors = torch.cat([tensors[f"{way}.word2vec"], tensors["glove"]], dim=1)
         splits = {}
-        for split in SPLITS:
-            names = ("words", "offsets", "spans", "tags", "shapes")
-            parts = {name: tensors[f"{way}.{split}.{name}"] for name in names}
-            parts["encoding"] = _encoding(tensors, way, parts, is_training=split == "train")
-            gold = gold_of(tensors, f"{options.domain}.{split}")
-            splits[split] = Sentences(parts, vectors, tensors["characters"], gold)
+        for name, members in _members(options).items():
+            parts = _parts(tensors, options, members)
+            parts["encoding"] = _encoding(tensors, options, parts, is_training=name == "train")
+            gold = [sentence for member in members for sentence in gold_of(tensors, f"{options.domain}.{member}")]
+            splits[name] = Sentences(parts, _vectors(tensors, options), tensors["characters"], gold)
         return splits
 
     def build(self, model: str, network: BaseModel, facts: Mapping[str, Any]) -> nn.Module:  # noqa: ARG002
@@ -242,10 +242,8 @@ class KeywordExtraction(Task):
         spelled = spans.spell(sentence, tokens)
         number = {word: place for place, word in enumerate(words, start=UNKNOWN + 1)}
         parts, _ = tag_words([Gold(sentence, ())], [tokens], [spelled], number)
-        way = f"{options.domain}.{options.words}"
-        parts["encoding"] = _encoding(tensors, way, parts)
-        vectors = torch.cat([tensors[f"{way}.word2vec"], tensors["glove"]], dim=1)
-        split = Sentences(parts, vectors, tensors["characters"], [Gold(sentence, ())])
+        parts["encoding"] = _encoding(tensors, options, parts)
+        split = Sentences(parts, _vectors(tensors, options), tensors["characters"], [Gold(sentence, ())])
         unknown = list(dict.fromkeys(word for word in spelled if word not in number))
         notes = [f"not known, and read as nothing: {', '.join(unknown)}"] if unknown else []
         notes += [f"only the first {len(tokens)} of {len(found)} words are read"] if len(tokens) < len(found) else []
@@ -297,13 +295,35 @@ def read_domains(folder: Path, facts: dict[str, Any]) -> dict[str, dict[str, lis
     return domains
 
 
+def _members(options: Options) -> dict[str, tuple[str, ...]]:
+    """Which of the prepared splits make up each split that a run sees."""
+    if options.refit:
+        return {"train": ("train", "validation"), "test": ("test",)}
+    return {split: (split,) for split in SPLITS}
+
+
+def _parts(tensors: Mapping[str, Tensor], options: Options, members: Sequence[str]) -> dict[str, Tensor]:
+    """The words of prepared splits and what is known of each, one split's sentences after the other's."""
+    keys = [f"{options.domain}.{options.words}.{member}" for member in members]
+    names = ("words", "spans", "tags", "shapes")
+    lengths = torch.cat([tensors[f"{key}.offsets"].diff() for key in keys])
+    offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+    return {name: torch.cat([tensors[f"{key}.{name}"] for key in keys]) for name in names} | {"offsets": offsets}
+
+
+def _vectors(tensors: Mapping[str, Tensor], options: Options) -> Tensor:
+    """The given vectors of all words [vocabulary, width]: word2vec's, then GloVe's."""
+    return torch.cat([tensors[f"{options.domain}.{options.words}.word2vec"], tensors["glove"]], dim=1)
+
+
 def _encoding(
-    tensors: Mapping[str, Tensor], way: str, parts: Mapping[str, Tensor], is_training: bool = False
+    tensors: Mapping[str, Tensor], options: Options, parts: Mapping[str, Tensor], is_training: bool = False
 ) -> Tensor:
     """The target encoding [words, ENCODING_WIDTH] of a split, by the labels of the training split."""
-    words, offsets, tags = (tensors[f"{way}.train.{name}"] for name in ("words", "offsets", "tags"))
-    asked, lengths = parts["words"].long(), parts["offsets"].diff()
-    return encode_targets(words.long(), offsets.diff(), tags > 0, asked, lengths, is_training)
+    known = _parts(tensors, options, _members(options)["train"])
+    words, lengths, inside = known["words"].long(), known["offsets"].diff(), known["tags"] > 0
+    asked, asked_lengths = parts["words"].long(), parts["offsets"].diff()
+    return encode_targets(words, lengths, inside, asked, asked_lengths, is_training)
 
 
 def _vectors_file(folder: Path) -> Path:
