@@ -28,6 +28,7 @@ from stages.plot.figures import Sources, errors
 from stages.tasks import aspects
 from stages.tasks.aspects import TASK, Gold, sentences, target_encoding
 from stages.text import spans as text_spans
+from stages.text.parts_of_speech import PARTS_OF_SPEECH, number_parts_of_speech
 from stages.text.semeval import read_sentences
 
 MIRROR = Path(ROOT, os.environ.get("DATA_MIRROR") or "../shared/data")
@@ -146,7 +147,7 @@ def test_the_splits_are_those_of_the_files_and_the_facts_count_them(prepared: Pr
 def test_a_batch_holds_the_sentences_words_vectors_and_tags(prepared: Prepared) -> None:
     split = TASK.load(prepared.tensors, prepared.facts, aspects.Options(domain="restaurants"))["test"]
     index = torch.tensor([3, 77, 149])
-    (numbers, vectors, characters, shapes, _, lengths), target = split.batch(index)
+    (numbers, vectors, characters, shapes, parts_of_speech, _, lengths), target = split.batch(index)
     number = {word: place for place, word in enumerate(prepared.words, start=2)}
     for row, place in enumerate(index.tolist()):
         gold = split.targets[place]
@@ -158,12 +159,25 @@ def test_a_batch_holds_the_sentences_words_vectors_and_tags(prepared: Prepared) 
         assert sentences.spans_of(target[row, : len(words), 0].tolist(), words) == list(gold.spans)
         assert "".join(map(chr, characters[row, 0][characters[row, 0] > 0])) == spelled[0][: aspects.WORD_LENGTH]
     assert torch.equal(vectors[..., 8:], prepared.tensors["glove"][numbers])
-    assert shapes.shape == numbers.shape
+    assert shapes.shape == parts_of_speech.shape == numbers.shape
 
 
 def test_what_a_word_looks_like() -> None:
     words = ("food", "Food", "USB", "MacBook", "13inch", "!", "I")
     assert [text_spans.shape(word) for word in words] == [0, 1, 2, 3, 4, 5, 1]
+
+
+def test_parts_of_speech_are_those_that_a_grammar_gives() -> None:
+    words = ["The", "hard", "disk", "is", "very", "noisy", ",", "but", "I", "bought", "two", "of", "them", "."]
+    tags = ["DT", "JJ", "NN", "VBZ", "RB", "JJ", ",", "CC", "PRP", "VBD", "CD", "IN", "PRP", "."]
+    assert [PARTS_OF_SPEECH[number - 1] for number in number_parts_of_speech(words)] == tags
+
+
+@given(st.lists(st.text(min_size=1).map(lambda text: "".join(text.split())).filter(bool)))
+def test_every_word_gets_one_part_of_speech(words: list[str]) -> None:
+    numbers = number_parts_of_speech(words)
+    assert len(numbers) == len(words)
+    assert all(0 <= number <= len(PARTS_OF_SPEECH) for number in numbers)
 
 
 def test_a_sentence_of_ten_thousand_words_and_one_without_a_word(tmp_path: Path, raw: dict[str, Path]) -> None:
@@ -283,7 +297,7 @@ def test_a_refit_learns_from_the_validation_sentences_too_and_is_not_validated(p
     assert splits["train"].gold == [*apart["train"].gold, *apart["validation"].gold]
     last = len(apart["train"]) + 3
     found, wanted = splits["train"].batch(torch.tensor([last])), apart["validation"].batch(torch.tensor([3]))
-    for place in (0, 1, 2, 3, 5):  # all but the target encoding, which knows more sentences now
+    for place in (0, 1, 2, 3, 4, 6):  # all but the target encoding, which knows more sentences now
         assert torch.equal(found.inputs[place], wanted.inputs[place])
     assert torch.equal(found.target, wanted.target)
     tensors = prepared.tensors
@@ -351,7 +365,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"vectors": "glove", "embeddings": "tuned", "output": "softmax"},
     {"vectors": "both", "characters": "cnn", "shapes": True, "forbid": True},
     {"vectors": "both", "characters": "lstm", "members": 2, "word_dropout": 0.3},
-    {"target_encoding": True, "variational": True, "dropout": 0.5},
+    {"target_encoding": True, "variational": True, "dropout": 0.5, "parts_of_speech": True},
 ]
 
 
@@ -382,7 +396,8 @@ def test_the_lstm_is_torchs_and_reads_the_chosen_vectors() -> None:
     lstm.load_state_dict(member.ahead.state_dict() | back)
     vectors = torch.randn(3, 5, 58)
     nothing = torch.zeros(3, 5).long()
-    found = network(nothing, vectors, nothing.unsqueeze(2), nothing, torch.zeros(3, 5, 0), torch.full((3,), 5))
+    given = (nothing.unsqueeze(2), nothing, nothing, torch.zeros(3, 5, 0), torch.full((3,), 5))
+    found = network(nothing, vectors, *given)
     torch.testing.assert_close(found[0], member.scores(lstm(vectors[..., 8:])[0]), atol=1e-5, rtol=1e-4)
 
 
@@ -395,7 +410,8 @@ def test_a_sentences_words_lose_the_same_values_and_the_encoding_none() -> None:
     read: list[Tensor] = []
     member.ahead.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
     nothing, lengths = torch.zeros(200, 5).long(), torch.full((200,), 5)
-    network(nothing, torch.ones(200, 5, 40), nothing.unsqueeze(2), nothing, torch.full((200, 5, 6), 3.0), lengths)
+    encoding = torch.full((200, 5, 6), 3.0)
+    network(nothing, torch.ones(200, 5, 40), nothing.unsqueeze(2), nothing, nothing, encoding, lengths)
     rows = torch.zeros(1000, 46).index_copy(0, read[0].source, read[0].words).view(200, 5, 46)
     assert (rows[:, :, :40] == rows[:, :1, :40]).all()
     assert (rows[:, :, 40:] == 3).all()

@@ -14,6 +14,8 @@ OUTSIDE, INSIDE = 0, 2
 IMPOSSIBLE = -10_000.0
 #: What a word looks like: lower case, Capital first, ALL capitals, miXed, with a digit, a mark.
 SHAPES, SHAPE_WIDTH = 6, 8
+#: Tags of the Penn Treebank, and 0 for none of them.
+PARTS_OF_SPEECH, PART_OF_SPEECH_WIDTH = 45, 12
 CHARACTERS, CHARACTER_WIDTH = 128, 25
 
 
@@ -23,13 +25,14 @@ class SequenceTagger(nn.Module):
     vocabulary, widths: number of words, and the width of each kind of given vector in the order that they come in ·
     vectors: which of them is read, "word2vec", "glove" or "both" · embeddings: "fixed", or "tuned" (the given
     vectors plus a learned change that begins at 0, which is the same as going on training them) · characters: what
-    spells a word, "none", "cnn" (Ma & Hovy 2016) or "lstm" (Lample et al. 2016), `character_size` values wide · shapes:
-    whether a word's capitals and digits are seen · encoding_width: how many values the target encoding of a word has ·
-    target_encoding: whether it is read, and never dropped · hidden_size: units a direction · dropout: on what the LSTM
-    reads and on its states · input_dropout: another share for what the LSTM reads · variational: a sentence's words all
-    lose the same values (Gal & Ghahramani 2016) · word_dropout: share of words whose vector is hidden in training ·
-    output: "crf", or "softmax" (every word for itself) · forbid: an I may not follow an O or begin a sentence ·
-    members: so many networks of this kind learn side by side from the same batches, and what they say is averaged.
+    spells a word, "none", "cnn" (Ma & Hovy 2016) or "lstm" (Lample et al. 2016), `character_size` values wide · shapes,
+    parts_of_speech: whether a word's capitals and digits, and its part of speech, are seen · encoding_width: how many
+    values the target encoding of a word has · target_encoding: whether it is read, and never dropped · hidden_size:
+    units a direction · dropout: on what the LSTM reads and on its states · input_dropout: another share for what the
+    LSTM reads · variational: a sentence's words all lose the same values (Gal & Ghahramani 2016) · word_dropout: share
+    of words whose vector is hidden in training · output: "crf", or "softmax" (every word for itself) · forbid: an I may
+    not follow an O or begin a sentence · members: so many networks of this kind learn side by side from the same
+    batches, and what they say is averaged.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class SequenceTagger(nn.Module):
         characters: str = "none",
         character_size: int = 50,
         shapes: bool = False,
+        parts_of_speech: bool = False,
         target_encoding: bool = False,
         hidden_size: int = 512,
         dropout: float = 0.0,
@@ -64,6 +68,7 @@ class SequenceTagger(nn.Module):
                 characters,
                 character_size,
                 shapes,
+                parts_of_speech,
                 encoding_width if target_encoding else 0,
                 hidden_size,
                 dropout,
@@ -77,15 +82,22 @@ class SequenceTagger(nn.Module):
         self.outputs = nn.ModuleList(kinds[output](forbid) for _ in range(members))
 
     def forward(
-        self, numbers: Tensor, vectors: Tensor, characters: Tensor, shapes: Tensor, encoding: Tensor, lengths: Tensor
+        self,
+        numbers: Tensor,
+        vectors: Tensor,
+        characters: Tensor,
+        shapes: Tensor,
+        parts_of_speech: Tensor,
+        encoding: Tensor,
+        lengths: Tensor,
     ) -> Tensor:
         """Scores [members, B, T, 3].
 
         Word numbers [B, T] (0 is padding), given vectors [B, T, width], characters [B, T, C] (0 is padding), shapes
-        [B, T], target encoding [B, T, encoding_width], true lengths [B].
+        [B, T], parts of speech [B, T] (0 is none), target encoding [B, T, encoding_width], true lengths [B].
         """
-        vectors = vectors[:, :, self.part]
-        return torch.stack([member(numbers, vectors, characters, shapes, encoding, lengths) for member in self.members])
+        given = (numbers, vectors[:, :, self.part], characters, shapes, parts_of_speech, encoding, lengths)
+        return torch.stack([member(*given) for member in self.members])
 
     def loss(self, scores: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         """Negative log-likelihood (nats) of tags [B, T] where mask [B, T], a sentence, averaged over the batch."""
@@ -113,6 +125,7 @@ class _Member(nn.Module):
         characters: str,
         character_size: int,
         shapes: bool,
+        parts_of_speech: bool,
         encoding_width: int,
         hidden_size: int,
         dropout: float,
@@ -129,12 +142,21 @@ class _Member(nn.Module):
         spellings = {"cnn": CharacterCNN, "lstm": CharacterLSTM}
         self.spelling = spellings[characters](character_size) if characters in spellings else None
         self.shapes = nn.Embedding(SHAPES, SHAPE_WIDTH) if shapes else None
-        width += character_size * (self.spelling is not None) + SHAPE_WIDTH * shapes + encoding_width
+        self.parts_of_speech = nn.Embedding(PARTS_OF_SPEECH, PART_OF_SPEECH_WIDTH) if parts_of_speech else None
+        width += character_size * (self.spelling is not None) + SHAPE_WIDTH * shapes
+        width += PART_OF_SPEECH_WIDTH * parts_of_speech + encoding_width
         self.ahead, self.back = (PackedLSTM(width, hidden_size) for _ in range(2))
         self.scores = nn.Linear(2 * hidden_size, TAGS)
 
     def forward(
-        self, numbers: Tensor, vectors: Tensor, characters: Tensor, shapes: Tensor, encoding: Tensor, lengths: Tensor
+        self,
+        numbers: Tensor,
+        vectors: Tensor,
+        characters: Tensor,
+        shapes: Tensor,
+        parts_of_speech: Tensor,
+        encoding: Tensor,
+        lengths: Tensor,
     ) -> Tensor:
         """Scores [B, T, 3]; those of padding are 0. Only real words are read."""
         packed = pack(vectors, lengths)
@@ -148,6 +170,8 @@ class _Member(nn.Module):
             parts.append(self.spelling(characters.flatten(0, 1)[packed.source]))
         if self.shapes is not None:
             parts.append(self.shapes(shapes.flatten()[packed.source]))
+        if self.parts_of_speech is not None:
+            parts.append(self.parts_of_speech(parts_of_speech.flatten()[packed.source]))
         read = self._drop(torch.cat(parts, dim=1), self.input_dropout, packed, numbers.shape[1])
         if self.encoding_width:
             read = torch.cat([read, encoding.flatten(0, 1)[packed.source]], dim=1)

@@ -74,6 +74,7 @@ class TaggerOptions(_Strict):
     characters: Literal["none", "cnn", "lstm"] = "none"
     character_size: Annotated[int, Field(ge=2)] = 50
     shapes: bool = False
+    parts_of_speech: bool = False
     target_encoding: bool = False
     hidden_size: PositiveInt = 512
     dropout: Share = 0.0
@@ -305,7 +306,7 @@ def _members(options: Options) -> dict[str, tuple[str, ...]]:
 def _parts(tensors: Mapping[str, Tensor], options: Options, members: Sequence[str]) -> dict[str, Tensor]:
     """The words of prepared splits and what is known of each, one split's sentences after the other's."""
     keys = [f"{options.domain}.{options.words}.{member}" for member in members]
-    names = ("words", "spans", "tags", "shapes")
+    names = ("words", "spans", "tags", "shapes", "parts_of_speech")
     lengths = torch.cat([tensors[f"{key}.offsets"].diff() for key in keys])
     offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
     return {name: torch.cat([tensors[f"{key}.{name}"] for key in keys]) for name in names} | {"offsets": offsets}

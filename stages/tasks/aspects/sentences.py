@@ -60,12 +60,13 @@ def keywords(text: str, spans: Sequence[Span]) -> frozenset[str]:
 
 class Sentences(Split):
     """words: flat word numbers · offsets: [n + 1] where each sentence begins · spans: [words, 2] a word's characters ·
-    tags, shapes: [words] · encoding: [words, ENCODING_WIDTH], the target encoding · vectors: [vocabulary, width] ·
-    characters: [vocabulary, WORD_LENGTH] · gold: n sentences.
+    tags, shapes, parts_of_speech: [words] · encoding: [words, ENCODING_WIDTH], the target encoding · vectors:
+    [vocabulary, width] · characters: [vocabulary, WORD_LENGTH] · gold: n sentences.
     """
 
     def __init__(self, parts: Mapping[str, Tensor], vectors: Tensor, characters: Tensor, gold: Sequence[Gold]) -> None:
-        self.words, self.spans, self.tags, self.shapes = (parts[name] for name in ("words", "spans", "tags", "shapes"))
+        self.words, self.spans, self.tags = (parts[name] for name in ("words", "spans", "tags"))
+        self.shapes, self.parts_of_speech = parts["shapes"], parts["parts_of_speech"]
         self.starts, self.lengths = parts["offsets"][:-1], parts["offsets"].diff()
         self.encoding = parts["encoding"]
         self.vectors, self.characters, self.gold = vectors, characters, gold
@@ -78,17 +79,17 @@ class Sentences(Split):
         return self.gold
 
     def batch(self, index: Tensor) -> Batch:
-        """Inputs: word numbers [B, T], vectors [B, T, width], characters [B, T, C], shapes [B, T], target encoding
-        [B, T, ENCODING_WIDTH], T the batch's longest, and lengths [B]; target [B, T, 3]: the tag, first and last
-        character (exclusive) of each word.
+        """Inputs: word numbers [B, T], vectors [B, T, width], characters [B, T, C], shapes [B, T], parts of
+        speech [B, T], target encoding [B, T, ENCODING_WIDTH], T the batch's longest, and lengths [B]; target [B, T, 3]:
+        the tag, first and last character (exclusive) of each word.
         """
         lengths = self.lengths[index]
         words, inside = word_places(self.starts[index], lengths)
         numbers = torch.where(inside, self.words[words].long(), PADDING)
         target = torch.cat([self.tags[words].unsqueeze(2), self.spans[words]], dim=2).long() * inside.unsqueeze(2)
         characters = self.characters[numbers].long()
-        shapes, encoding = self.shapes[words].long(), self.encoding[words]
-        return Batch((numbers, self.vectors[numbers], characters, shapes, encoding, lengths), target)
+        given = (self.shapes[words].long(), self.parts_of_speech[words].long(), self.encoding[words])
+        return Batch((numbers, self.vectors[numbers], characters, *given, lengths), target)
 
     def parts(self, size: int) -> Iterator[Tensor]:
         return iter(torch.argsort(self.lengths, stable=True).split(size))
@@ -102,9 +103,10 @@ def tag_words(
     A sentence without a word keeps one that is unknown and has no characters, so that none is lost.
     """
     from stages.text import spans
+    from stages.text.parts_of_speech import number_parts_of_speech
 
     lost: dict[str, list[str]] = {}
-    rows: dict[str, list[Any]] = {"words": [], "spans": [], "tags": [], "shapes": []}
+    rows: dict[str, list[Any]] = {"words": [], "spans": [], "tags": [], "shapes": [], "parts_of_speech": []}
     lengths = []
     for sentence, places, words in zip(sentences, tokens, spelled, strict=True):
         tags, without = spans.bio_tags(sentence.spans, places)
@@ -112,11 +114,15 @@ def tag_words(
             lost.setdefault(reason, []).append(mark(sentence.text, [span]))
         rows["tags"] += tags or [spans.O]
         rows["words"] += [number.get(word, UNKNOWN) for word in words] or [UNKNOWN]
-        rows["shapes"] += [spans.shape(sentence.text[start:end]) for start, end in places] or [0]
+        seen = [sentence.text[start:end] for start, end in places]
+        rows["shapes"] += [spans.shape(word) for word in seen] or [0]
+        rows["parts_of_speech"] += number_parts_of_speech(["".join(word.split()) for word in seen]) or [0]
         rows["spans"] += places or [(0, 0)]
         lengths.append(max(len(places), 1))
-    kinds = {"words": torch.int32, "spans": torch.int32, "tags": torch.uint8, "shapes": torch.uint8}
-    tensors = {name: torch.tensor(row, dtype=kinds[name]) for name, row in rows.items()}
+    wide = ("words", "spans")
+    tensors = {
+        name: torch.tensor(row, dtype=torch.int32 if name in wide else torch.uint8) for name, row in rows.items()
+    }
     return tensors | {"offsets": torch.tensor([0, *lengths]).cumsum(0)}, lost
 
 
