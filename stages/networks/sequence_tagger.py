@@ -1,6 +1,7 @@
 """A bidirectional LSTM that tags every word, with a CRF on top or without (report B; Huang et al. 2015)."""
 
 import copy
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -96,8 +97,8 @@ class SequenceTagger(nn.Module):
         Word numbers [B, T] (0 is padding), given vectors [B, T, width], characters [B, T, C] (0 is padding), shapes
         [B, T], parts of speech [B, T] (0 is none), target encoding [B, T, encoding_width], true lengths [B].
         """
-        given = (numbers, vectors[:, :, self.part], characters, shapes, parts_of_speech, encoding, lengths)
-        return torch.stack([member(*given) for member in self.members])
+        given = _Sentences(numbers, vectors[:, :, self.part], characters, shapes, parts_of_speech, encoding, lengths)
+        return torch.stack([member(given) for member in self.members])
 
     def loss(self, scores: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         """Negative log-likelihood (nats) of tags [B, T] where mask [B, T], a sentence, averaged over the batch."""
@@ -112,6 +113,18 @@ class SequenceTagger(nn.Module):
         for parameters in zip(average.parameters(), *(output.parameters() for output in self.outputs), strict=True):
             parameters[0].data = torch.stack([parameter.data for parameter in parameters[1:]]).mean(0)
         return average.decode(scores.mean(0), mask)
+
+
+class _Sentences(NamedTuple):
+    """What a member reads, as `SequenceTagger.forward` gets it; of the vectors only those that are read."""
+
+    numbers: Tensor
+    vectors: Tensor
+    characters: Tensor
+    shapes: Tensor
+    parts_of_speech: Tensor
+    encoding: Tensor
+    lengths: Tensor
 
 
 class _Member(nn.Module):
@@ -148,35 +161,26 @@ class _Member(nn.Module):
         self.ahead, self.back = (PackedLSTM(width, hidden_size) for _ in range(2))
         self.scores = nn.Linear(2 * hidden_size, TAGS)
 
-    def forward(
-        self,
-        numbers: Tensor,
-        vectors: Tensor,
-        characters: Tensor,
-        shapes: Tensor,
-        parts_of_speech: Tensor,
-        encoding: Tensor,
-        lengths: Tensor,
-    ) -> Tensor:
+    def forward(self, given: _Sentences) -> Tensor:
         """Scores [B, T, 3]; those of padding are 0. Only real words are read."""
-        packed = pack(vectors, lengths)
+        packed, steps = pack(given.vectors, given.lengths), given.numbers.shape[1]
         words = packed.words
         if self.change is not None:
-            words = words + self.change(numbers.flatten()[packed.source])
+            words = words + self.change(given.numbers.flatten()[packed.source])
         if self.training and self.word_dropout:
             words = words * (torch.rand(len(words), 1, device=words.device) >= self.word_dropout)
         parts = [words]
         if self.spelling is not None:
-            parts.append(self.spelling(characters.flatten(0, 1)[packed.source]))
+            parts.append(self.spelling(given.characters.flatten(0, 1)[packed.source]))
         if self.shapes is not None:
-            parts.append(self.shapes(shapes.flatten()[packed.source]))
+            parts.append(self.shapes(given.shapes.flatten()[packed.source]))
         if self.parts_of_speech is not None:
-            parts.append(self.parts_of_speech(parts_of_speech.flatten()[packed.source]))
-        read = self._drop(torch.cat(parts, dim=1), self.input_dropout, packed, numbers.shape[1])
+            parts.append(self.parts_of_speech(given.parts_of_speech.flatten()[packed.source]))
+        read = self._drop(torch.cat(parts, dim=1), self.input_dropout, packed, steps)
         if self.encoding_width:
-            read = torch.cat([read, encoding.flatten(0, 1)[packed.source]], dim=1)
-        states = self._drop(self._states(packed._replace(words=read)), self.dropout, packed, numbers.shape[1])
-        return unpack(packed, self.scores(states), numbers.shape[1])
+            read = torch.cat([read, given.encoding.flatten(0, 1)[packed.source]], dim=1)
+        states = self._drop(self._states(packed._replace(words=read)), self.dropout, packed, steps)
+        return unpack(packed, self.scores(states), steps)
 
     def _drop(self, rows: Tensor, share: float, packed: Packed, steps: int) -> Tensor:
         """`rows` [N, width] with a share of the values 0 in training, and the others the larger for it."""
