@@ -74,6 +74,12 @@ def test_smoothing_is_the_weighted_straight_line_fit(place):
     assert curves.smooth(values, reach)[place] == pytest.approx(intercept)
 
 
+def test_smoothing_stays_within_the_values():
+    step = np.repeat([0.0, 1.0], [2, 29])  # fitted lines begin below 0 here
+    assert curves.smooth(step, 2).min() == 0
+    assert curves.smooth(step[::-1], 2).max() <= 1
+
+
 def test_smoothing_calms_noise():
     noise = np.random.default_rng(0).normal(size=1000)
     assert curves.smooth(noise).std() < 0.3 * noise.std()

@@ -49,7 +49,8 @@ def smooth(values: np.ndarray, reach: int | None = None) -> np.ndarray:
     """Local straight-line fits with tricube weights over `reach` neighbours on each side (Cleveland 1979); [n] → [n].
 
     A straight line comes back unchanged, and so do the ends of a curve: a moving average would lift or lower them.
-    Without `reach` it is a twentieth of the length; short curves stay as they are.
+    Without `reach` it is a twentieth of the length; short curves stay as they are. Where a line points beyond all
+    values, to an F1 below 0 say, the farthest of them stands.
     """
     n = len(values)
     if reach is None:
@@ -66,7 +67,7 @@ def smooth(values: np.ndarray, reach: int | None = None) -> np.ndarray:
 
     w0, w1, w2 = (moment(weight * distance**power, inside) for power in (0, 1, 2))
     y0, y1 = (moment(weight * distance**power, values) for power in (0, 1))
-    return (w2 * y0 - w1 * y1) / (w0 * w2 - w1**2)
+    return np.clip((w2 * y0 - w1 * y1) / (w0 * w2 - w1**2), values.min(), values.max())
 
 
 def thin(n: int, most: int = POINTS) -> np.ndarray:
