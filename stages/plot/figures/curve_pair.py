@@ -58,3 +58,4 @@ def draw(entry: Entry, table: Table, axes: Axes) -> None:
         half.set_xlabel(entry.x_label)
         half.set_ylabel(y_label)
         half.margins(x=0.01)
+        half.locator_params(axis="x", integer=True)

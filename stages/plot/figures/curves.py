@@ -136,6 +136,7 @@ def draw(entry: Entry, table: Table, axes: Axes) -> None:
     axes.set_xlabel(entry.x_label)
     axes.set_ylabel(entry.y_label)
     axes.margins(x=0.01)
+    axes.locator_params(axis="x", integer=True)
 
 
 def _limits(entry: Entry, values: np.ndarray, axes: Axes) -> None:
