@@ -176,12 +176,12 @@ class KeywordExtraction(Task):
         return Prepared(tensors, facts, vocabulary)
 
     def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], options: Options) -> dict[str, Split]:  # noqa: ARG002
-        splits = {}
-        for name, members in _members(options).items():
-            parts = _parts(tensors, options, members)
+        splits, vectors = {}, _vectors(tensors, options)
+        for name, prepared in _prepared_splits(options).items():
+            parts = _parts(tensors, options, prepared)
             parts["encoding"] = _encoding(tensors, options, parts, is_training=name == "train")
-            gold = [sentence for member in members for sentence in gold_of(tensors, f"{options.domain}.{member}")]
-            splits[name] = Sentences(parts, _vectors(tensors, options), tensors["characters"], gold)
+            gold = [sentence for split in prepared for sentence in gold_of(tensors, f"{options.domain}.{split}")]
+            splits[name] = Sentences(parts, vectors, tensors["characters"], gold)
         return splits
 
     def build(self, model: str, network: BaseModel, facts: Mapping[str, Any]) -> nn.Module:  # noqa: ARG002
@@ -296,16 +296,16 @@ def read_domains(folder: Path, facts: dict[str, Any]) -> dict[str, dict[str, lis
     return domains
 
 
-def _members(options: Options) -> dict[str, tuple[str, ...]]:
+def _prepared_splits(options: Options) -> dict[str, tuple[str, ...]]:
     """Which of the prepared splits make up each split that a run sees."""
     if options.refit:
         return {"train": ("train", "validation"), "test": ("test",)}
     return {split: (split,) for split in SPLITS}
 
 
-def _parts(tensors: Mapping[str, Tensor], options: Options, members: Sequence[str]) -> dict[str, Tensor]:
+def _parts(tensors: Mapping[str, Tensor], options: Options, prepared: Sequence[str]) -> dict[str, Tensor]:
     """The words of prepared splits and what is known of each, one split's sentences after the other's."""
-    keys = [f"{options.domain}.{options.words}.{member}" for member in members]
+    keys = [f"{options.domain}.{options.words}.{split}" for split in prepared]
     names = ("words", "spans", "tags", "shapes", "parts_of_speech")
     lengths = torch.cat([tensors[f"{key}.offsets"].diff() for key in keys])
     offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
@@ -321,7 +321,7 @@ def _encoding(
     tensors: Mapping[str, Tensor], options: Options, parts: Mapping[str, Tensor], is_training: bool = False
 ) -> Tensor:
     """The target encoding [words, ENCODING_WIDTH] of a split, by the labels of the training split."""
-    known = _parts(tensors, options, _members(options)["train"])
+    known = _parts(tensors, options, _prepared_splits(options)["train"])
     words, lengths, inside = known["words"].long(), known["offsets"].diff(), known["tags"] > 0
     asked, asked_lengths = parts["words"].long(), parts["offsets"].diff()
     return encode_targets(words, lengths, inside, asked, asked_lengths, is_training)
