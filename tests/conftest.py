@@ -14,6 +14,9 @@ import pytest
 
 from stages.common.storage import ROOT
 
+#: Where the real data sets are, if they are at hand.
+MIRROR = Path(ROOT, os.environ.get("DATA_MIRROR") or "../shared/data")
+
 PAIRS = {"train": 80, "validation": 30, "test": 20}
 WIDTH, VOCABULARY = 6, 40
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import MIRROR
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
@@ -31,7 +32,6 @@ from stages.text import spans as text_spans
 from stages.text.parts_of_speech import PARTS_OF_SPEECH, number_parts_of_speech
 from stages.text.semeval import read_sentences
 
-MIRROR = Path(ROOT, os.environ.get("DATA_MIRROR") or "../shared/data")
 FILES = [name for names in aspects.FILES.values() for name in names]
 SMALL = aspects.Preparation(max_length=30, word2vec_width=8, word2vec_epochs=1)
 

@@ -15,16 +15,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from conftest import MIRROR
 
 from stages import download
-from stages.common.storage import ROOT
 from stages.download import catalogue, transfer
 from stages.download.archives import extract, extract_member
 from stages.download.catalogue import Dataset, File, Remote
 from stages.errors import InputError, run
 
 BODY = bytes(range(256)) * 4000
-MIRROR = Path(ROOT, os.environ.get("DATA_MIRROR") or "../shared/data")
 real = pytest.mark.skipif(not (MIRROR / "Stsbenchmark.tar.gz").is_file(), reason="needs the real data in DATA_MIRROR")
 
 

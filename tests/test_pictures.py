@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import os
 import pickle
 import tarfile
 from collections.abc import Callable, Mapping
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import one_error_line
+from conftest import MIRROR, one_error_line
 from PIL import Image
 
 from stages import pictures
@@ -303,12 +302,10 @@ def test_a_broken_picture_gets_a_clear_error(content: bytes) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.skipif(not (MIRROR / pictures.COPY).is_file(), reason="needs the real data in DATA_MIRROR")
 def test_the_real_copy_is_whole() -> None:
     """60,000 images, 6,000 of each class; the colours' means are those that are published for CIFAR-10."""
-    mirror = os.environ.get("DATA_MIRROR")
-    if not mirror or not (Path(mirror) / pictures.COPY).is_file():
-        pytest.skip("DATA_MIRROR has no copy of CIFAR-10")
-    splits = pictures.read_copy(Path(mirror) / pictures.COPY)
+    splits = pictures.read_copy(MIRROR / pictures.COPY)
     for name, count in (("train", 5000), ("test", 1000)):
         assert np.bincount(splits[name].labels).tolist() == [count] * 10
     means = splits["train"].images.mean((0, 1, 2)) / 255

@@ -1,17 +1,15 @@
 """The XML reader of SemEval-2014 task 4: what it finds, what it mends, and what it refuses."""
 
-import os
 import re
 import tracemalloc
 from pathlib import Path
 
 import pytest
+from conftest import MIRROR
 
-from stages.common.storage import ROOT
 from stages.errors import InputError
 from stages.text.semeval import locate, read_sentences
 
-MIRROR = Path(ROOT, os.environ.get("DATA_MIRROR") or "../shared/data")
 HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 TERM = '<aspectTerm term="{}" polarity="neutral" from="{}" to="{}"/>'
 

@@ -1,7 +1,6 @@
 """Sentence pairs from files to tensors, batches and scores."""
 
 import math
-import os
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import MIRROR
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import mean_squared_error
 
-from stages.common.storage import ROOT
 from stages.common.task import get
 from stages.errors import InputError
 from stages.tasks.sts import SPLIT_FILES, Options, Preparation, read_pairs
@@ -217,15 +216,11 @@ def test_losses_equal_their_formulas(sts_data: Path) -> None:
         assert TASK.loss(network, batch, Options(loss=loss)).item() == pytest.approx(value, rel=1e-4)
 
 
-def mirror() -> Path:
-    return ROOT / os.environ.get("DATA_MIRROR", "../shared/data")
-
-
 @pytest.mark.real
-@pytest.mark.skipif(not (mirror() / "Stsbenchmark.tar.gz").is_file(), reason="needs DATA_MIRROR")
+@pytest.mark.skipif(not (MIRROR / "Stsbenchmark.tar.gz").is_file(), reason="needs the real data in DATA_MIRROR")
 def test_the_published_files_have_their_published_size(tmp_path: Path) -> None:
     """5,749, 1,500 and 1,379 pairs (Cer et al. 2017)."""
-    with tarfile.open(mirror() / "Stsbenchmark.tar.gz") as archive:
+    with tarfile.open(MIRROR / "Stsbenchmark.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")
     pairs: dict[str, Any] = {name: read_pairs(next(tmp_path.rglob(file))) for name, file in SPLIT_FILES.items()}
     assert {name: len(scores) for name, (_, _, scores) in pairs.items()} == {

@@ -1,18 +1,16 @@
-import os
 import string
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import MIRROR
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages import text
-from stages.common.storage import ROOT
 from stages.errors import InputError
 
-MIRROR = Path(ROOT, os.environ.get("DATA_MIRROR") or "../shared/data")
 real = pytest.mark.skipif(not (MIRROR / "glove.6B.50d.zip").is_file(), reason="needs the real data in DATA_MIRROR")
 
 
