@@ -131,3 +131,17 @@ def test_the_fast_network_has_the_parameters_of_airbench94() -> None:
     assert trained == 24 + convolutions + 2 * (64 + 256 + 256) + 256 * 10
     assert 1.96e6 < parameters(network) < 1.98e6
     assert not network.whiten.weight.requires_grad
+
+
+def test_the_fast_networks_shifts_learn_64_times_as_fast() -> None:
+    """One step of plain gradient descent moves a batch norm's shift by 64 times learning rate and gradient."""
+    network = FastCNN(10, (64, 256, 256), torch.eye(12).tolist())
+    norm = network.groups[2].norms[1]
+    received = []
+    norm.register_full_backward_hook(lambda _, __, output: received.append(output[0].sum((0, 2, 3))))
+    before = norm.bias.detach().clone()
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-3)
+    nn.functional.cross_entropy(network(IMAGES), torch.arange(len(IMAGES)) % 10).backward()
+    optimizer.step()
+    assert received[0].abs().max() > 0
+    assert torch.allclose(norm.bias, before - 64e-3 * received[0], rtol=1e-4, atol=1e-8)

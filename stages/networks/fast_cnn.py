@@ -1,7 +1,8 @@
 """A CNN that learns CIFAR-10 in few minutes, after airbench94 (Jordan 2024, "94% on CIFAR-10 in 3.29 seconds").
 
 Taken from there: a fixed first layer that whitens 2×2 patches, three groups of two convolutions whose batch norms have
-no scale of their own, weights that begin as the identity, and logits scaled down.
+no scale of their own and shifts that learn 64 times as fast as the weights, weights that begin as the identity, and
+logits scaled down. Left out: its optimizer's look-ahead, and the quickly forgetting batch norms that go with it.
 """
 
 from collections.abc import Sequence
@@ -9,9 +10,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, max_pool2d
+from torch.nn.utils.parametrize import register_parametrization
 
 #: Side of a patch that the first layer whitens, and what is added to its variances.
 PATCH, EPSILON = 2, 5e-4
+#: A value that is so many times its parameter moves by the square of it under the same learning rate.
+SHIFT_SCALE = 8
+
+
+class _Scaled(nn.Module):
+    def forward(self, parameter: Tensor) -> Tensor:
+        return SHIFT_SCALE * parameter
 
 
 class Group(nn.Module):
@@ -21,9 +30,10 @@ class Group(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(channels, width, 3, padding=1, bias=False)
         self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.norms = nn.ModuleList(nn.BatchNorm2d(width, momentum=0.4) for _ in range(2))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(2))
         for norm in self.norms:
             norm.weight.requires_grad_(False)
+            register_parametrization(norm, "bias", _Scaled())
         for layer in (self.first, self.second):
             nn.init.dirac_(layer.weight[: layer.in_channels])
 
