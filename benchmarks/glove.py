@@ -1,4 +1,4 @@
-"""Reading GloVe vectors: `python benchmarks/glove.py data/full/raw/glove/glove.6B.50d.txt [--words words.txt]`.
+"""Reading GloVe vectors: `python -m benchmarks.glove data/full/raw/glove/glove.6B.50d.txt [--words words.txt]`.
 
 Side by side, each the median of several rounds that take turns (so that other load on the machine hits all alike):
   baseline  read the file's bytes line by line and split off each line's first word
@@ -10,12 +10,9 @@ To hold: ours takes at most 1.5 times the baseline.
 
 import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from stages.text import read_vectors
 

@@ -1,4 +1,4 @@
-"""Training speed of the image networks: `python benchmarks/image_throughput.py [--model resnet18] [--batch-size 50]`.
+"""Training speed of the image networks: `python -m benchmarks.image_throughput [--model resnet18] [--batch-size 50]`.
 
 Side by side in one process, same network, first weights, loss, optimizer and batch size; the two take turns, so
 that other load on the machine hits both alike, and the medians are compared:
@@ -14,12 +14,8 @@ it, float32 convolutions are all that either does, and the ratio is what the loa
 
 import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
 from lightning_fabric import Fabric

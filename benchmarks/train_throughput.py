@@ -1,4 +1,4 @@
-"""Training speed of report A's 512-unit run: `python benchmarks/train_throughput.py [--profile full] [--rounds 7]`.
+"""Training speed of report A's 512-unit run: `python -m benchmarks.train_throughput [--profile full] [--rounds 7]`.
 
 Side by side in one process, on the same batches of 35 pairs, with the same weights at the start and the same loss and
 optimizer; the three take turns (so that other load on the machine hits all alike), and the medians are compared:
@@ -12,12 +12,8 @@ To hold: ours is at least 2 times as fast as padded. Without --profile: real dat
 
 import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
 from safetensors.torch import load_file
