@@ -176,6 +176,26 @@ def test_a_group_is_scored_from_its_predictions(project: Path) -> None:
     assert Path("metrics/sample/runs/g.json").read_bytes() == bytes_before
 
 
+def test_part_of_a_group_is_scored_only_on_request(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_reports(project)
+    with pytest.raises(InputError, match=r"g: none of its runs is trained; `dvc repro evaluate@g`"):
+        evaluate_group("g", "sample", partial=True)
+    a, b = runs_of("g", "sample")
+    train(b)
+    with pytest.raises(InputError, match=r"models/sample/g/a/run\.json does not exist"):
+        evaluate_group("g", "sample")
+    capsys.readouterr()
+    evaluate_group("g", "sample", partial=True)
+    assert capsys.readouterr().out == "g: not trained yet: a\n"
+    only = read_json(Path("metrics/sample/runs/g.json"))
+    assert list(only["runs"]) == ["b"]
+    train(a)
+    evaluate_group("g", "sample", partial=True)
+    both = read_json(Path("metrics/sample/runs/g.json"))
+    assert list(both["runs"]) == ["a", "b"]
+    assert both["runs"]["b"] == only["runs"]["b"]
+
+
 def test_results_on_real_data_say_what_made_them(project: Path) -> None:
     write_reports(project)
     for run in runs_of("g", "full"):

@@ -1,7 +1,7 @@
 """Weights and held-out data → scores and predictions.
 
 `python -m stages.evaluate --profile sample --group A-sts-lr` scores a group's runs in one process (starting torch costs
-more than a score); `--study` scores the experiment of params.yaml.
+more than a score), with `--partial` those that are trained; `--study` scores the experiment of params.yaml.
 """
 
 import argparse
@@ -27,22 +27,32 @@ def main() -> None:
     parser.add_argument("--study", action="store_true", help="the experiment of params.yaml")
     parser.add_argument("--profile", choices=Profile.__args__)
     parser.add_argument("--group")
+    parser.add_argument("--partial", action="store_true", help="leave out the group's runs that are not trained yet")
     arguments = parser.parse_args()
     if arguments.study:
         evaluate_study(read_study())
     elif arguments.profile and arguments.group:
-        evaluate_group(arguments.group, arguments.profile)
+        evaluate_group(arguments.group, arguments.profile, arguments.partial)
     else:
         raise InputError("give --study, or --profile and --group")
 
 
-def evaluate_group(group: str, profile: Profile) -> None:
-    """Write metrics/<profile>/runs/<group>.json and the predictions of all its runs."""
+def evaluate_group(group: str, profile: Profile, partial: bool = False) -> None:
+    """Write metrics/<profile>/runs/<group>.json and the predictions of all its runs.
+
+    partial: of those that are trained; else one that is not is an error.
+    """
     from stages import tracking
 
     runs = runs_of(group, profile)
     if not runs:
         raise InputError(f"reports.yaml: groups.{group}: no run names this group; add one or remove the group")
+    if partial:
+        if waiting := [run.id for run in runs if not (run.folder / "run.json").is_file()]:
+            print(f"{group}: not trained yet: {', '.join(waiting)}")
+        runs = [run for run in runs if run.id not in waiting]
+        if not runs:
+            raise InputError(f"{group}: none of its runs is trained; `dvc repro evaluate@{group}` does so")
     content: dict[str, Any] = {"group": group, "task": runs[0].task_name, "data": None, "runs": {}}
     with whole_folder(Path("metrics", profile, "predictions", group)) as folder:
         for run in runs:
