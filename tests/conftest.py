@@ -67,12 +67,12 @@ def sts_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(tmp_path: Path, sts_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory of a test that calls stages in its own process; MLflow's outbox lies in it too."""
-    from stages import tracking_outbox
+    from stages.tracking import outbox
 
     for profile in ("sample", "full"):
         shutil.copytree(sts_data, tmp_path / "data" / profile / "sts")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tracking_outbox, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(outbox, "project_root", lambda: tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     return tmp_path
 

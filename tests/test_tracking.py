@@ -23,10 +23,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from stages import tracking, tracking_outbox
+from stages import tracking
 from stages.common.storage import ROOT
-from stages.tracking import Tracker, Training, flat, record, record_plots, record_scores, send, study_key
-from stages.tracking_mlflow import POINTS, curves, thinned
+from stages.tracking import Tracker, Training, flat, outbox, record, record_plots, record_scores, send, study_key
+from stages.tracking.to_mlflow import POINTS, curves, thinned
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -82,7 +82,7 @@ def write_history(path: Path, history: list[dict[str, float]]) -> Path:
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with an outbox of its own."""
-    monkeypatch.setattr(tracking_outbox, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(outbox, "project_root", lambda: tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return tmp_path
 
@@ -209,8 +209,9 @@ def test_recording_imports_neither_mlflow_nor_torch_and_outlives_its_files(root:
     code = f"""
 import sys
 from pathlib import Path
-from stages import tracking, tracking_outbox
-tracking_outbox.project_root = lambda: Path({str(root)!r})
+from stages import tracking
+from stages.tracking import outbox
+outbox.project_root = lambda: Path({str(root)!r})
 about = {training().about!r}
 one = tracking.Training("sample", "g", "r", 0, about, "train@r", facts={{}}, signature={{}})
 tracking.Tracker(one).finish(Path({str(history)!r}), Path({str(history)!r}))
@@ -219,7 +220,7 @@ print([name for name in ("mlflow", "torch", "numpy", "pandas") if name in sys.mo
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    first, second = tracking_outbox.waiting()
+    first, second = outbox.waiting()
     text = history.read_text()
     history.unlink()
     assert (first / "history.csv").read_text() == text
@@ -249,13 +250,13 @@ def test_the_environment_is_quiet_by_default_and_the_users_own_settings_win(
     for name in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
-    found = tracking_outbox.environment()
+    found = outbox.environment()
     assert found["MLFLOW_DISABLE_TELEMETRY"] == found["DO_NOT_TRACK"] == "true"
     assert found["MLFLOW_TRACKING_URI"] == f"sqlite:///{root}/mlflow.db"
     assert found["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://user:secret@host:1/x")
-    assert tracking_outbox.environment()["MLFLOW_TRACKING_URI"] == "https://user:secret@host:1/x"
-    assert tracking_outbox.shown_uri() == "https://host:1/x"
+    assert outbox.environment()["MLFLOW_TRACKING_URI"] == "https://user:secret@host:1/x"
+    assert outbox.shown_uri() == "https://host:1/x"
 
 
 def test_a_short_training_starts_no_process(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,13 +280,13 @@ def test_an_unreachable_server_is_one_warning_and_what_waits_stays(
     record(one, history)
     record(other, history)
     record_scores(one.key, {"test.mse": 1.5})
-    before = tracking_outbox.waiting()
+    before = outbox.waiting()
     send()
     error = capsys.readouterr().err
     assert error.startswith(f"warning: MLflow at {uri} cannot be reached (")
     assert error.endswith("; 2 runs wait in outbox/ and are sent by the next stage\n")
     assert error.count("\n") == 1
-    assert tracking_outbox.waiting() == before
+    assert outbox.waiting() == before
 
 
 @pytest.mark.usefixtures("root")
@@ -299,7 +300,7 @@ def test_a_server_that_takes_the_connection_and_says_nothing_is_given_up(
         record(training(), history)
         send()
     assert "cannot be reached (timed out); 1 run waits in outbox/ and is sent by" in capsys.readouterr().err
-    assert len(tracking_outbox.waiting()) == 1
+    assert len(outbox.waiting()) == 1
 
 
 def test_a_store_without_a_folder_is_one_warning(
@@ -327,7 +328,7 @@ def test_a_run_carries_all_that_the_design_promises(
     for path in (plot, weights):
         path.unlink()
     send()
-    assert tracking_outbox.waiting() == []
+    assert outbox.waiting() == []
 
     client = client_of(store)
     (run,) = runs_of(store)
@@ -385,7 +386,7 @@ import mlflow, numpy as np
 inputs = dict(np.load("inputs.npz"))
 np.save("output.npy", mlflow.pyfunc.load_model("models:/{model_id}").predict(inputs))
 """
-    environment = {name: value for name, value in tracking_outbox.environment().items() if name != "PYTHONPATH"}
+    environment = {name: value for name, value in outbox.environment().items() if name != "PYTHONPATH"}
     subprocess.run([sys.executable, "-c", code], cwd=store, env=environment, check=True, capture_output=True)
     with torch.no_grad():
         np.testing.assert_allclose(np.load(store / "output.npy"), network(vectors, lengths).numpy(), rtol=1e-6)
@@ -394,9 +395,9 @@ np.save("output.npy", mlflow.pyfunc.load_model("models:/{model_id}").predict(inp
 @pytest.fixture
 def send_here(store: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str | None]:
     """Sends in the tests' own process, which has imported mlflow already."""
-    from stages.tracking_send import send_all
+    from stages.tracking.sender import send_all
 
-    for name, value in tracking_outbox.environment().items():
+    for name, value in outbox.environment().items():
         monkeypatch.setenv(name, value)
 
     def sending() -> str | None:
@@ -422,7 +423,7 @@ def test_what_a_dead_server_did_not_get_is_sent_later(
     (run,) = runs_of(store)
     assert len(points_of(store, run, "train_loss")) == 60
     assert run.data.metrics["test.mse"] == 1.5
-    assert tracking_outbox.waiting() == []
+    assert outbox.waiting() == []
 
 
 @pytest.mark.pipeline
@@ -471,7 +472,7 @@ def test_a_refused_entry_waits_with_what_belongs_to_it_and_others_go_out(
     store: Path, history: Path, send_here: Callable
 ) -> None:
     record(training("bad"), history)
-    (bad,) = tracking_outbox.waiting()
+    (bad,) = outbox.waiting()
     (bad / "entry.json").write_text("{")
     record_scores(training("bad").key, {"test.mse": 1.5})
     record(training("good"), history)
@@ -479,7 +480,7 @@ def test_a_refused_entry_waits_with_what_belongs_to_it_and_others_go_out(
     assert problem is not None
     assert f"outbox/{bad.name}" in problem
     assert [run.info.run_name for run in runs_of(store)] == ["good seed 0"]
-    assert len(tracking_outbox.waiting()) == 2
+    assert len(outbox.waiting()) == 2
 
 
 @pytest.mark.pipeline
@@ -487,7 +488,7 @@ def test_scores_of_a_run_that_was_never_trained_here_are_let_go(store: Path, sen
     record_scores(training().key, {"test.mse": 1.5})
     assert send_here() is None
     assert runs_of(store) == []
-    assert tracking_outbox.waiting() == []
+    assert outbox.waiting() == []
 
 
 @pytest.mark.pipeline
@@ -531,7 +532,7 @@ def test_a_dead_server_costs_a_live_training_one_warning(
         assert tracker._sender is not None
         tracker._sender.wait()
     assert capsys.readouterr().err.count("warning: MLflow") == 1
-    assert len(tracking_outbox.waiting()) == 1
+    assert len(outbox.waiting()) == 1
     tracker.fail(rows(4))
 
 
@@ -554,8 +555,8 @@ def test_random_numbers_are_the_same_with_and_without_tracking(store: Path, hist
 
 
 def _start_sender() -> subprocess.Popen[str]:
-    command = tracking_outbox.sender_command(100)
-    environment = tracking_outbox.environment()
+    command = outbox.sender_command(100)
+    environment = outbox.environment()
     return subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE)
 
 
@@ -576,13 +577,13 @@ def test_a_sender_that_is_killed_leaves_nothing_half_sent(store: Path, history: 
     for number in range(8):
         record(training(f"run-{number}"), history, weights)
     sender = _start_sender()
-    while len(tracking_outbox.waiting()) > 6 and sender.poll() is None:
+    while len(outbox.waiting()) > 6 and sender.poll() is None:
         time.sleep(0.01)
     sender.send_signal(signal.SIGKILL)
     sender.communicate()
-    assert tracking_outbox.waiting()
+    assert outbox.waiting()
     send()
-    assert tracking_outbox.waiting() == []
+    assert outbox.waiting() == []
     runs = runs_of(store)
     assert len(runs) == 8
     for run in runs:
@@ -604,7 +605,7 @@ def server(tmp_path: Path, empty_store: Path) -> Iterator[str]:
         process = subprocess.Popen(
             [*command, *places],
             cwd=folder,
-            env=tracking_outbox.environment(),
+            env=outbox.environment(),
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -633,7 +634,7 @@ def test_a_real_server_gets_the_run_its_files_and_its_model(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     record(training(), history, weights)
     send()
-    assert tracking_outbox.waiting() == []
+    assert outbox.waiting() == []
     client = MlflowClient(server)
     experiment = client.get_experiment_by_name("sts")
     (found,) = client.search_runs([experiment.experiment_id])

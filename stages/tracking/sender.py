@@ -1,4 +1,4 @@
-"""Empty outbox/ into MLflow: `python -m stages.tracking_send`. Started by stages/tracking.py, or by hand.
+"""Empty outbox/ into MLflow: `python -m stages.tracking.sender`. Started by stages/tracking, or by hand.
 
 Prints one line of JSON: {"sent": entries sent, "problem": null or text}.
 """
@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 
 from stages.common.storage import project_root, read_json
 from stages.errors import InputError, run
-from stages.tracking_mlflow import Sender
-from stages.tracking_outbox import environment, waiting
+from stages.tracking.outbox import environment, waiting
+from stages.tracking.to_mlflow import Sender
 
 CONNECT_SECONDS = 3.0
 

@@ -44,7 +44,7 @@ def shown_uri() -> str:
 
 def sender_command(max_seconds: float, *options: str) -> list[str]:
     root, seconds = str(project_root()), str(max_seconds)
-    return [sys.executable, "-m", "stages.tracking_send", "--root", root, "--max-seconds", seconds, *options]
+    return [sys.executable, "-m", "stages.tracking.sender", "--root", root, "--max-seconds", seconds, *options]
 
 
 def outcome(stdout: str, stderr: str) -> str | None:

@@ -202,7 +202,7 @@ class Sender:
         with tempfile.TemporaryDirectory() as temporary:
             pyfunc.save_model(
                 f"{temporary}/model",
-                loader_module="stages.tracking_model",
+                loader_module="stages.tracking.model",
                 data_path=str(data),
                 code_paths=[str(ROOT / "stages")],
                 signature=_signature(entry["signature"]),

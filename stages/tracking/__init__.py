@@ -1,9 +1,9 @@
 """Tell MLflow what was trained, without making training wait for it or depend on it.
 
 A stage drops what MLflow should know into outbox/ (files only, no import of mlflow, which costs seconds in every
-process), and a later call of `send` empties the outbox through stages/tracking_send.py in a process of its own. A dead
-or slow server can therefore neither stop a training nor shift its random numbers: the outbox waits, and the next stage
-tries again. history.csv in the model folder stays the truth. What MLflow gets of it: stages/tracking_mlflow.py.
+process), and a later call of `send` empties the outbox through stages/tracking/sender.py in a process of its own. A
+dead or slow server can therefore neither stop a training nor shift its random numbers: the outbox waits, and the next
+stage tries again. history.csv in the model folder stays the truth. What MLflow gets of it: to_mlflow.py, beside this.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.storage import ROOT, write_json
-from stages.tracking_outbox import environment, new_entry, outcome, place, quietly, sender_command, waiting, warn
+from stages.tracking.outbox import environment, new_entry, outcome, place, quietly, sender_command, waiting, warn
 
 Row = Mapping[str, float | None]
 
