@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from stages.plot.figures import FigureEntry, Sources, Table
 from stages.plot.figures.curves import number, smooth, thin
-from stages.plot.figures.style import GRID, MUTED, stroke
+from stages.plot.figures.style import frame, stroke
 
 
 class Entry(FigureEntry):
@@ -38,12 +38,8 @@ def draw(entry: Entry, table: Table, axes: Axes) -> None:
     axes.axis("off")
     for side, (name, y_label) in enumerate(zip(entry.curves, entry.y_labels, strict=True)):
         half = axes.inset_axes((0.57 * side, 0, 0.43, 1))
-        for edge in ("top", "right"):
-            half.spines[edge].set_visible(False)
-        half.grid(color=GRID, linewidth=0.8)
-        half.set_axisbelow(True)
         half.set_facecolor("none")
-        half.tick_params(length=3, color=MUTED, labelcolor=MUTED)
+        frame(half)
         for index, run in enumerate(dict.fromkeys(row[0] for row in table.rows)):
             look = stroke(index)
             seeds: dict[int, list[tuple[float, float]]] = {}
@@ -57,5 +53,5 @@ def draw(entry: Entry, table: Table, axes: Axes) -> None:
                 axes.plot([], [], color=look.color, linestyle=look.dashes, label=run)
         half.set_xlabel(entry.x_label)
         half.set_ylabel(y_label)
-        half.margins(x=0.01)
+        half.margins(x=0.025)
         half.locator_params(axis="x", integer=True)

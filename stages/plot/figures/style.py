@@ -22,11 +22,6 @@ _RC = {
     "font.family": "DejaVu Sans",
     "font.size": 10.5,
     "text.color": INK,
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": INK,
-    "axes.linewidth": 0.8,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
     "axes.unicode_minus": True,
     "path.simplify": True,
 }
@@ -44,6 +39,20 @@ def stroke(index: int) -> Stroke:
     return Stroke(PALETTE[index % len(PALETTE)], DASHES[index % len(DASHES)])
 
 
+def frame(axes: Axes) -> None:
+    """Two quiet spines and a grid behind the data; also for axes that a figure adds within the sheet's."""
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("bottom", "left"):
+        axes.spines[side].set(color=MUTED, linewidth=0.8)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=3)
+    axes.tick_params(which="both", color=MUTED, labelcolor=MUTED)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set_color(INK)
+
+
 class Sheet:
     """One figure with a title, one pair of axes, a legend above them and a footer that names the data."""
 
@@ -51,11 +60,7 @@ class Sheet:
         with rc_context(_RC):
             self.figure = Figure(figsize=(6.4, 4.4), dpi=100, facecolor="white")
             self.axes: Axes = self.figure.add_axes((0.115, 0.165, 0.85, 0.64))
-            for side in ("top", "right"):
-                self.axes.spines[side].set_visible(False)
-            self.axes.grid(color=GRID, linewidth=0.8)
-            self.axes.set_axisbelow(True)
-            self.axes.tick_params(length=3)
+            frame(self.axes)
             self.figure.text(0.02, 0.955, title, fontsize=13, fontweight="bold", va="center")
             self.figure.text(0.02, 0.022, footer, fontsize=7.5, color=MUTED, va="center")
             if sample:
