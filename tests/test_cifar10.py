@@ -18,7 +18,17 @@ from stages.download.samples import cifar10 as sample
 from stages.errors import InputError
 from stages.plot import plot
 from stages.plot.figures import Sources, parse_entry
-from stages.tasks.cifar10 import CLASSES, TASK, Images, Options, Preparation, calibration_error, flip_and_crop
+from stages.tasks.cifar10 import (
+    CLASSES,
+    TASK,
+    Images,
+    Options,
+    Preparation,
+    SimpleCNNOptions,
+    calibration_error,
+    flip_and_crop,
+    predict_augmented,
+)
 from stages.train.loop import fit
 from stages.train.optimizers import learning_rate_factor
 from stages.train.precision import bfloat16_is_fast, resolve
@@ -320,6 +330,20 @@ def test_bfloat16_and_float32_reach_the_same_accuracy_within_noise(tmp_path: Pat
 # ── Scores ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_the_six_views_of_test_time_augmentation_by_torchs_own_padding() -> None:
+    torch.manual_seed(5)
+    images = torch.randn(4, 3, 32, 32)
+    # One linear layer over all pixels tells every move of an image from every other.
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 10))
+    wide = torch.nn.functional.pad(images, (1, 1, 1, 1), mode="reflect")
+    with torch.no_grad():
+        straight = [network(view) for view in (images, wide[:, :, :32, :32], wide[:, :, 2:, 2:])]
+        mirrored = [network(view.flip(3)) for view in (images, wide[:, :, :32, :32], wide[:, :, 2:, 2:])]
+        expected = sum(w * (a + b) / 2 for w, a, b in zip((0.5, 0.25, 0.25), straight, mirrored, strict=True))
+        found = predict_augmented(network, Batch((images,), torch.zeros(4)))
+    torch.testing.assert_close(torch.tensor(found), expected.softmax(1))
+
+
 @pytest.fixture(scope="module")
 def guesses() -> tuple[list[list[float]], list[int]]:
     random = np.random.default_rng(3)
@@ -406,6 +430,7 @@ RUN = {
     "model": "simple_cnn",
     "settings": {
         "network": {"widths": [4, 8, 8, 16, 16], "hidden_size": 16},
+        "options": {"test_time_augmentation": True},
         "optimizer": "adam",
         "lr": 0.01,
         "batch_size": 50,
@@ -421,6 +446,7 @@ def test_from_archive_to_figures_and_a_prediction(copy_of_the_code: Path, call: 
     import shutil
 
     import yaml
+    from safetensors.torch import load_file
 
     root = copy_of_the_code
     shutil.copytree(raw, root / "data/sample/raw/cifar10")
@@ -436,8 +462,8 @@ def test_from_archive_to_figures_and_a_prediction(copy_of_the_code: Path, call: 
     (root / "params.yaml").write_text("profile: sample\n")
     words = (
         "--profile sample --run r --group cnn --task cifar10 --model simple_cnn --network.widths 4 8 8 16 16"
-        " --network.hidden_size 16 --optimizer adam --lr 0.01 --batch_size 50 --precision auto"
-        " --epochs.sample 2 --epochs.full 2 --epochs.paper 2"
+        " --network.hidden_size 16 --options.test_time_augmentation --optimizer adam --lr 0.01 --batch_size 50"
+        " --precision auto --epochs.sample 2 --epochs.full 2 --epochs.paper 2"
     )
     for stage, given in (
         ("preprocess", "--profile sample --task cifar10 --corpus cifar10"),
@@ -463,8 +489,21 @@ def test_from_archive_to_figures_and_a_prediction(copy_of_the_code: Path, call: 
     for name in CLASSES:
         assert sum(row[5] for row in rows if row[2] == name) == pytest.approx(1)
     kind, entry = parse_entry("batches", reports)
-    scores = json.loads((root / "metrics/sample/runs/cnn.json").read_text())["runs"]["r"]["seeds"]["0"]["scores"]
+    seed = json.loads((root / "metrics/sample/runs/cnn.json").read_text())["runs"]["r"]["seeds"]["0"]
+    scores = seed["scores"]
     assert kind.read(entry, sources).rows[-1][-1] == pytest.approx(scores["test.accuracy"])
+    # What is scored beside it are the predictions that the task gives for it.
+    facts = json.loads((root / "data/sample/cifar10/facts.json").read_text())
+    split = TASK.load(load_file(root / "data/sample/cifar10/tensors.safetensors"), facts, Options())["test"]
+    network = TASK.build("simple_cnn", SimpleCNNOptions(**RUN["settings"]["network"]), facts).eval()
+    network.load_state_dict(load_file(root / "models/sample/cnn/r/seed-0/weights.safetensors"))
+    with torch.no_grad():
+        likely = torch.tensor(predict_augmented(network, split.batch(torch.arange(len(split)))), dtype=torch.float64)
+    assert scores["test.augmented_accuracy"] == pytest.approx(accuracy_score(split.targets, likely.argmax(1)))
+    loss = -likely[torch.arange(len(split)), split.targets].log().mean()
+    assert scores["test.augmented_loss"] == pytest.approx(loss.item(), abs=1e-6)
+    assert scores["test.augmented_loss"] != pytest.approx(scores["test.loss"], abs=1e-5)
+    assert seed["spread"]["test.augmented_accuracy"] > 0
 
     picture = io.BytesIO()
     Image.new("RGB", (60, 60), "red").save(picture, "PNG")

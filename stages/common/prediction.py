@@ -1,6 +1,6 @@
 """What training, evaluation and `predict` share: a task's data from disk, and a network's predictions for it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -26,13 +26,19 @@ def load_words(run: Run) -> list[str]:
 
 @torch.no_grad()
 def predict(
-    run: Run, network: nn.Module, split: Split, to_device: Callable[[Batch], Batch], batch_size: int = 256
+    ask: Callable[[nn.Module, Batch], Sequence[Any]],
+    network: nn.Module,
+    split: Split,
+    to_device: Callable[[Batch], Batch],
+    batch_size: int = 256,
 ) -> list[Any]:
-    """One prediction an example, in the split's order; `to_device` moves a batch to where the network is."""
+    """One prediction an example, in the split's order; `ask` predicts a batch (a task's `predict`, say), `to_device`
+    moves it to where the network is.
+    """
     network.eval()
     found: list[Any] = [None] * len(split)
     for index in split.parts(batch_size):
-        predictions = run.task.predict(network, to_device(split.batch(index)))
+        predictions = ask(network, to_device(split.batch(index)))
         for place, prediction in zip(index.tolist(), predictions, strict=True):
             found[place] = prediction
     return found

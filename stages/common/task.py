@@ -2,7 +2,7 @@
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -131,6 +131,12 @@ class Task(ABC):
     @abstractmethod
     def predict(self, network: "nn.Module", batch: Batch) -> Sequence[Any]:
         """One prediction an example, comparable with `Split.targets`."""
+
+    def further_predictions(self, options: Any) -> "Mapping[str, Callable[[nn.Module, Batch], Sequence[Any]]]":  # noqa: ARG002
+        """Other ways to predict with the same network, whose metrics evaluation adds as <name>_<metric>; by default
+        none.
+        """
+        return {}
 
     @abstractmethod
     def metrics(self, predictions: Sequence[Any], targets: Sequence[Any]) -> dict[str, float]:

@@ -6,7 +6,7 @@ more than a score), with `--partial` those that are trained; `--study` scores th
 
 import argparse
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,10 +108,13 @@ def evaluate(run: Run, seed: int, predictions_file: Path) -> dict[str, Any]:
     scores, spread, rows = {}, {}, []
     for name in filter(splits.__contains__, run.task.held_out):
         targets = splits[name].targets
-        predictions = predict(run, network, splits[name], to_device)
-        scores |= {f"{name}.{metric}": value for metric, value in run.task.scores(predictions, targets).items()}
-        errors = bootstrap(run.task.metrics, predictions, targets)
-        spread |= {f"{name}.{metric}": value for metric, value in errors.items()}
+        predictions = predict(run.task.predict, network, splits[name], to_device)
+        scores |= _named(f"{name}.", run.task.scores(predictions, targets))
+        spread |= _named(f"{name}.", bootstrap(run.task.metrics, predictions, targets))
+        for way, ask in run.task.further_predictions(run.options).items():
+            others = predict(ask, network, splits[name], to_device)
+            scores |= _named(f"{name}.{way}_", run.task.metrics(others, targets))
+            spread |= _named(f"{name}.{way}_", bootstrap(run.task.metrics, others, targets))
         if name == "test" and (shown := run.task.exhibits(splits[name], predictions)):
             write_tensors(predictions_file.with_suffix(".safetensors"), shown)
         rows += [(name, place, *pair) for place, pair in enumerate(zip(targets, predictions, strict=True))]
@@ -126,6 +129,10 @@ def evaluate(run: Run, seed: int, predictions_file: Path) -> dict[str, Any]:
         if name not in ("step", "epoch", "lr")
     }
     return {"scores": scores, "spread": spread, "curves": curves}
+
+
+def _named(prefix: str, values: Mapping[str, float]) -> dict[str, float]:
+    return {prefix + name: value for name, value in values.items()}
 
 
 def bootstrap(

@@ -158,6 +158,6 @@ def _validate(run: Run, network: nn.Module, splits: Mapping[str, Split], fabric:
     """The task's cheap metrics on the splits it watches, by history.csv's names. Choices go by validation alone."""
     row = {}
     for name in filter(splits.__contains__, run.task.watched):
-        predictions = predict(run, network, splits[name], fabric.to_device)
+        predictions = predict(run.task.predict, network, splits[name], fabric.to_device)
         row |= {f"{name}_{key}": value for key, value in run.task.metrics(predictions, splits[name].targets).items()}
     return row

@@ -4,7 +4,7 @@ Two data sets serve: the official archive, and a JPEG copy of it, which is lossy
 Which of them made a result stands beside it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -44,6 +44,8 @@ class Options(_Strict):
     crop_padding: NonNegativeInt = 0
     #: Share of the target that goes to all classes alike (Szegedy et al. 2016).
     label_smoothing: Share = 0.0
+    #: Score also the mean logits of several views of each image (Jordan 2024); training does not see it.
+    test_time_augmentation: bool = False
 
 
 class SimpleCNNOptions(_Strict):
@@ -211,6 +213,10 @@ class ImageClassification(Task):
         """Ten probabilities an image."""
         return network(*batch.inputs).float().softmax(1).tolist()
 
+    def further_predictions(self, options: Options) -> Mapping[str, Callable[[nn.Module, Batch], list[list[float]]]]:
+        """With test-time augmentation, as "augmented"."""
+        return {"augmented": predict_augmented} if options.test_time_augmentation else {}
+
     def example(
         self,
         given: Sequence[str],
@@ -273,6 +279,18 @@ class ImageClassification(Task):
             "guess": guessed[order],
             "confidence": confidence[order],
         }
+
+
+def predict_augmented(network: nn.Module, batch: Batch) -> list[list[float]]:
+    """Ten probabilities an image, from the mean logits of six views of it (Jordan 2024): as it is with weight 1/2, and
+    moved by one pixel up and left, and down and right, with 1/4 each; then all three also mirrored left to right.
+    """
+    (images,) = batch.inputs
+    logits = torch.zeros((), device=images.device)
+    for move, weight in ((1, 1 / 2), (2, 1 / 4), (0, 1 / 4)):
+        view = flip_and_crop(images, None, torch.full((len(images), 2), move), padding=1)
+        logits = logits + weight / 2 * (network(view) + network(view.flip(3))).float()
+    return logits.softmax(1).tolist()
 
 
 def flip_and_crop(images: Tensor, flips: Tensor | None, moves: Tensor | None, padding: int) -> Tensor:
