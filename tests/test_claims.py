@@ -42,13 +42,14 @@ def test_value_of_seeds_is_their_mean_with_the_larger_spread(tmp_path):
 
 
 def test_a_curves_swing_counts_for_the_level_of_one_seed_only(tmp_path):
-    curve = {"first": 3.0, "half": 2.0, "final": 1.0, "best": 0.9, "swing": 0.3}
+    curve = {"first": 3.0, "half": 2.0, "final": 1.0, "best": 0.9, "swing": 0.3, "swing_error": 0.1}
     metrics = make_metrics(tmp_path, {"one": [seed(**curve)], "two": [seed(**curve), seed(**curve)]})
     assert metrics.value("one", "validation_mse.final", "c") == Value(1.0, 0.3, 1)
-    assert metrics.value("one", "validation_mse.half", "c").spread == 0.3
-    for summary in ("first", "best", "swing"):
-        assert metrics.value("one", f"validation_mse.{summary}", "c") == Value(curve[summary], 0.0, 1)
-    assert metrics.value("two", "validation_mse.final", "c") == Value(1.0, 0.0, 2)
+    for summary in ("first", "half", "best"):
+        assert metrics.value("one", f"validation_mse.{summary}", "c") == Value(curve[summary], 0.3, 1)
+    assert metrics.value("one", "validation_mse.swing", "c") == Value(0.3, 0.1, 1)
+    for summary in ("final", "swing"):
+        assert metrics.value("two", f"validation_mse.{summary}", "c") == Value(curve[summary], 0.0, 2)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ from stages.evaluate import bootstrap, evaluate_group, evaluate_study, provenanc
 from stages.evaluate.curves import read_history, summary
 from stages.train import train
 
-SUMMARIES = {"first", "quarter", "half", "final", "best", "swing", "early_swing"}
+SWINGS = {"swing", "swing_error", "early_swing", "early_swing_error"}
+SUMMARIES = {"first", "quarter", "half", "final", "best", *SWINGS}
 
 
 def mean_and_median(predictions: Sequence[float], targets: Sequence[float]) -> dict[str, float]:
@@ -57,9 +58,8 @@ def test_pairs_are_drawn_together() -> None:
 def test_a_constant_curve_is_that_constant_everywhere(value: float, count: int, rising: bool) -> None:
     found = summary([value] * count, rising)
     assert set(found) == SUMMARIES
-    swings = {"swing", "early_swing"}
-    assert all(found[name] == pytest.approx(value, abs=1e-9) for name in SUMMARIES - swings)
-    assert all(found[name] == pytest.approx(0, abs=1e-9) for name in swings)
+    assert all(found[name] == pytest.approx(value, abs=1e-9) for name in SUMMARIES - SWINGS)
+    assert all(found[name] == pytest.approx(0, abs=1e-9) for name in SWINGS)
 
 
 @given(start=st.floats(-10, 10), slope=st.floats(-2, 2), count=st.integers(20, 400))
@@ -74,9 +74,37 @@ def test_a_straight_line_does_not_swing(start: float, slope: float, count: int) 
     assert found["early_swing"] == pytest.approx(0, abs=1e-6)
     # On a line the mean of a window is the value at its middle; a window is a tenth of the curve wide.
     tenth = math.ceil(count / 10)
-    assert found["quarter"] == pytest.approx(start + slope * count / 4, abs=abs(slope) * 1.01 + 1e-9)
-    assert found["half"] == pytest.approx(start + slope * count / 2, abs=abs(slope) * 1.01 + 1e-9)
+    near = abs(slope) / 2 + 1e-9
+    assert found["quarter"] == pytest.approx(start + slope * (count - 1) / 4, abs=near)
+    assert found["half"] == pytest.approx(start + slope * (count - 1) / 2, abs=near)
     assert found["final"] == pytest.approx(curve[-tenth:].mean(), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("count", "quarter", "half"),
+    [(5, 1, 2), (6, 1, None), (7, None, 3), (9, 2, 4), (10, 2, None)],  # None: between two points, either will do
+)
+def test_short_curves_are_read_at_their_nearest_point(count: int, quarter: int | None, half: int | None) -> None:
+    """Of five epochs after an untrained point 0, a quarter is nearest to epoch 1."""
+    found = summary([float(place) for place in range(count)], rising=True)
+    assert abs(found["quarter"] - (count - 1) / 4) <= 0.5
+    assert abs(found["half"] - (count - 1) / 2) <= 0.5
+    assert quarter is None or found["quarter"] == quarter
+    assert half is None or found["half"] == half
+
+
+def test_the_error_of_a_swing_is_how_far_swings_of_such_curves_spread() -> None:
+    noise = np.random.default_rng(4).normal(scale=2, size=(2000, 40))
+    found = [summary(curve, rising=False) for curve in noise]
+    for name in ("swing", "early_swing"):
+        spread = np.std([curve[name] for curve in found])
+        assert np.mean([curve[f"{name}_error"] for curve in found]) == pytest.approx(spread, rel=0.1)
+
+
+def test_four_points_are_enough_for_a_swing() -> None:
+    """The halves of a short curve are its first and last three points: 0, 3, 0 is off its line by −1, 2, −1."""
+    found = summary([0.0, 3.0, 0.0, 3.0], rising=False)
+    assert (found["swing"], found["early_swing"]) == pytest.approx((math.sqrt(2), math.sqrt(2)))
 
 
 def test_swings_are_told_apart_by_half() -> None:

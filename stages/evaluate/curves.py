@@ -27,19 +27,23 @@ def summary(values: Sequence[float], rising: bool) -> dict[str, float]:
 
     first: the first value · quarter, half: mean over a tenth of the curve around there · final: mean over the last
     tenth · best: the largest value of a rising curve, else the smallest · swing, early_swing: standard deviation of
-    the last and the first half once a straight line is taken off.
+    the last and the first half, of three points at least, once a straight line is taken off; swing_error,
+    early_swing_error: the standard error of those, s / √(2 (n − 2)), as of independent normal values.
     """
     curve = np.asarray(values)
     window = math.ceil(len(curve) / 10)
 
     def around(share: float) -> float:
-        start = min(len(curve) - window, max(0, round(share * len(curve)) - window // 2))
+        # The first value stands at share 0, the last one at share 1.
+        start = min(len(curve) - window, max(0, round(share * (len(curve) - 1) - (window - 1) / 2)))
         return float(curve[start : start + window].mean())
 
-    def swing(part: np.ndarray) -> float:
+    def swing(name: str, part: np.ndarray) -> dict[str, float]:
+        if len(part) < 3:
+            return {name: 0.0, f"{name}_error": 0.0}
         places = np.arange(len(part))
-        trend = np.polyval(np.polyfit(places, part, 1), places) if len(part) > 2 else part
-        return float((part - trend).std())
+        deviation = float((part - np.polyval(np.polyfit(places, part, 1), places)).std())
+        return {name: deviation, f"{name}_error": deviation / math.sqrt(2 * (len(part) - 2))}
 
     return {
         "first": float(curve[0]),
@@ -47,6 +51,6 @@ def summary(values: Sequence[float], rising: bool) -> dict[str, float]:
         "half": around(0.5),
         "final": around(1.0),
         "best": float(curve.max() if rising else curve.min()),
-        "swing": swing(curve[len(curve) // 2 :]),
-        "early_swing": swing(curve[: len(curve) // 2 + 1]),
+        **swing("swing", curve[max(0, min(len(curve) // 2, len(curve) - 3)) :]),
+        **swing("early_swing", curve[: max(3, len(curve) // 2 + 1)]),
     }

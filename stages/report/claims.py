@@ -4,7 +4,7 @@ A metric is a score ("validation.mse") or a curve's summary ("validation_mse.fin
 seeds; its spread, a standard deviation, is the larger of
 - the sample standard deviation over seeds, if there are two or more;
 - the mean standard error over examples (bootstrap), if evaluation gives one;
-and for the level of a curve in a run of one seed also that curve's swing.
+and of a curve in a run of one seed also, for a level, that curve's swing, and for a swing its own standard error.
 
 A check compares a margin, positive on the side of the claim, with the combined spread s = √(s₁² + s₂²): it is undecided
 if |margin| ≤ 2 s and s > 0, and otherwise holds or fails by the margin's sign. Runs share their test examples, so s is
@@ -27,7 +27,7 @@ from stages.errors import InputError
 
 Outcome = Literal["holds", "fails", "undecided"]
 Verdict = Literal["reproduced", "not reproduced", "undecided", "ran", "not run"]
-LEVELS = ("quarter", "half", "final")
+LEVELS = ("first", "quarter", "half", "final", "best")
 
 
 class _Strict(BaseModel):
@@ -155,8 +155,8 @@ class Metrics:
         if errors:
             spreads.append(statistics.fmean(errors))
         curve, _, summary = metric.partition(".")
-        if len(seeds) == 1 and summary in LEVELS and curve in seeds[0].get("curves", {}):
-            spreads.append(seeds[0]["curves"][curve].get("swing") or 0.0)
+        if len(seeds) == 1 and curve in seeds[0].get("curves", {}):
+            spreads.append(seeds[0]["curves"][curve].get("swing" if summary in LEVELS else f"{summary}_error") or 0.0)
         return Value(statistics.fmean(values), max(spreads), len(values))
 
     @staticmethod
