@@ -37,6 +37,7 @@ def check(group: str, task: str, profile: Profile) -> None:
     torch.set_num_threads(1)
     concepts = _checks(task)
     data = {"name": concepts.DATA, "sample": False, "sha256": "", "bytes": 0}
+    made = [provenance("computed")] if profile != "sample" else []
     content: dict[str, Any] = {"group": group, "task": task, "data": data, "runs": {}}
     with (
         whole_folder(Path("models", profile, group)) as about,
@@ -49,11 +50,9 @@ def check(group: str, task: str, profile: Profile) -> None:
                 seeds[str(seed)] = {"scores": finding.scores, "spread": {}, "curves": {}}
                 if finding.columns:
                     _write(tables / f"{name}-seed-{seed}.csv", (finding.columns, *finding.rows))
-            content["runs"][name] = {"parameters": 0, "seeds": seeds}
+            content["runs"][name] = {"parameters": 0, "made": made, "seeds": seeds}
             (about / name).mkdir()
             write_json(about / name / "run.json", {"run": name, "config": {"task": task}, "data": data})
-    if profile != "sample":
-        content["made"] = provenance()
     write_json(Path("metrics", profile, "runs", f"{group}.json"), content)
     print(f"{group}: {len(content['runs'])} checks")
 

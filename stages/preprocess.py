@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument("--profile", required=True, choices=Profile.__args__)
     parser.add_argument("--task", required=True)
     parser.add_argument("--corpus", required=True, help="catalogue name of the task's own data set")
-    parser.add_argument("--vectors", help="catalogue name of the word vectors, for tasks that use them")
+    parser.add_argument("--vectors", required=True, help="catalogue name of the word vectors; again the corpus without")
     arguments, words = parser.parse_known_args()
 
     task = get(arguments.task)
@@ -22,7 +22,6 @@ def main() -> None:
     raw = {
         role: Path("data", arguments.profile, "raw", name)
         for role, name in (("corpus", arguments.corpus), ("vectors", arguments.vectors))
-        if name
     }
     tensors, facts, known = task.prepare(raw, options)
     with whole_folder(Path("data", arguments.profile, arguments.task)) as folder:

@@ -37,7 +37,8 @@ def main() -> None:
 def reproduce(targets: Sequence[str], jobs: int) -> int:
     """Run what has changed of the targets (default: all) and of what they need; returns the number of stages run.
 
-    Raises InputError for an unknown target, and exits with a failed stage's code once the others have ended.
+    Raises InputError for an unknown target. After a stage has failed none is started; those that run are waited for and
+    recorded, and then this exits with the failed one's code.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
@@ -79,15 +80,16 @@ class _Runner:
         self.running: dict[int, tuple[Any, Any]] = {}
         self.unrecorded: list[Any] = []
         self.recorded = time.monotonic()
+        self.failed = 0
 
     def run(self, plan: "TopologicalSorter[Any]") -> int:
         count = 0
         plan.prepare()
         waiting: list[Any] = []
         try:
-            while plan.is_active():
+            while plan.is_active() and not (self.failed and not self.running):
                 waiting += plan.get_ready()
-                while waiting and len(self.running) < self.jobs:
+                while waiting and len(self.running) < self.jobs and not self.failed:
                     stage = waiting.pop(0)
                     if stage.changed():
                         self._start(stage)
@@ -104,6 +106,8 @@ class _Runner:
                 process.terminate()
                 process.join()
             self._record()
+        if self.failed:
+            sys.exit(self.failed)
         return count
 
     def _start(self, stage: Any) -> None:
@@ -119,7 +123,8 @@ class _Runner:
             process.join()
             if process.exitcode:
                 print(f"error: stage '{stage.addressing}' failed; the line above says why", file=sys.stderr)
-                sys.exit(process.exitcode if process.exitcode > 0 else 1)
+                self.failed = process.exitcode if process.exitcode > 0 else 1
+                continue
             stage.save()
             stage.commit()
             self.unrecorded.append(stage)

@@ -99,6 +99,8 @@ def study(folder: Path, **changes: Any) -> None:
         ({"seed": 0.5}, ["seed = 0.5"]),
         ({"task": None}, ["'task' is missing"]),
         ({"networks": None}, ["'networks' is missing"]),
+        ({"networks": []}, ["params.yaml: networks = []", "settings by name"]),
+        ({"options": 3}, ["params.yaml: options = 3", "settings by name"]),
         ({"task": "chess"}, ["'chess' is not known", "sts"]),
         ({"model": "mlp"}, ["model = 'mlp'", "siamese_lstm"]),
         ({"lr": 0}, ["params.yaml", "lr = 0"]),
@@ -123,21 +125,24 @@ def test_bad_params_get_one_line(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("lr: 1\nlr: 2\n", ["params.yaml, line 1", "'lr'", "twice"]),
-        ("a: [1\n", ["params.yaml, line 2"]),
-        ("- 1\n", ["params.yaml"]),
+        (b"lr: 1\nlr: 2\n", ["params.yaml, line 1", "'lr'", "twice"]),
+        (b"a: [1\n", ["params.yaml, line 2"]),
+        (b"- 1\n", ["params.yaml"]),
+        (b"a: \x01\n", ["params.yaml", "control characters"]),
+        ("a: é\n".encode("latin-1"), ["params.yaml", "not UTF-8 text from byte 3 on"]),
         (None, ["params.yaml does not exist"]),
     ],
 )
 def test_broken_yaml_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, words: list[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, words: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if content is not None:
-        Path("params.yaml").write_text(content)
+        Path("params.yaml").write_bytes(content)
     with pytest.raises(InputError) as error:
         read_study()
     assert all(word in str(error.value) for word in words), str(error.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.pipeline

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -210,11 +211,13 @@ def test_part_of_a_group_is_scored_only_on_request(project: Path, capsys: pytest
         evaluate_group("g", "sample", partial=True)
     a, b = runs_of("g", "sample")
     train(b)
-    with pytest.raises(InputError, match=r"models/sample/g/a/run\.json does not exist"):
+    with pytest.raises(
+        InputError, match=r"models/sample/g/a/run\.json does not exist; .*`dvc repro train@a` trains it"
+    ):
         evaluate_group("g", "sample")
     capsys.readouterr()
     evaluate_group("g", "sample", partial=True)
-    assert capsys.readouterr().out == "g: not trained yet: a\n"
+    assert capsys.readouterr().out == "g: not trained here: a; results that they have are kept\n"
     only = read_json(Path("metrics/sample/runs/g.json"))
     assert list(only["runs"]) == ["b"]
     train(a)
@@ -222,6 +225,30 @@ def test_part_of_a_group_is_scored_only_on_request(project: Path, capsys: pytest
     both = read_json(Path("metrics/sample/runs/g.json"))
     assert list(both["runs"]) == ["a", "b"]
     assert both["runs"]["b"] == only["runs"]["b"]
+    # Results that came with the repository, without their models, outlast the scoring of others.
+    shutil.rmtree(b.folder)
+    evaluate_group("g", "sample", partial=True)
+    assert read_json(Path("metrics/sample/runs/g.json")) == both
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"lr": 0.125}, r"models/sample/g/b was trained with lr = 0\.5, which now is 0\.125"),
+        ({"network": {"hidden_size": 5}}, r"with network\.hidden_size = 4, which now is 5; .*`dvc repro train@b`"),
+        ({"seeds": {"sample": 2, "full": 1, "paper": 1}}, r"seed-1/weights\.safetensors does not exist"),
+    ],
+)
+def test_weights_of_other_settings_are_not_scored(project: Path, change: dict[str, Any], said: str) -> None:
+    write_reports(project)
+    (b,) = (run for run in runs_of("g", "sample") if run.id == "b")
+    train(b)
+    reports = read_yaml(project / "reports.yaml")
+    reports["runs"]["b"]["settings"] |= change
+    (project / "reports.yaml").write_text(yaml.safe_dump(reports))
+    with pytest.raises(InputError, match=said):
+        evaluate_group("g", "sample", partial=True)
+    assert not list((project / "metrics").rglob("*.json"))
 
 
 def test_results_on_real_data_say_what_made_them(project: Path) -> None:
@@ -229,21 +256,38 @@ def test_results_on_real_data_say_what_made_them(project: Path) -> None:
     for run in runs_of("g", "full"):
         train(run)
     evaluate_group("g", "full")
-    assert set(read_json(Path("metrics/full/runs/g.json"))["made"]) == {"commit", "machine", "date"}
+    for run in read_json(Path("metrics/full/runs/g.json"))["runs"].values():
+        assert [made["how"] for made in run["made"]] == ["trained", "scored"]
+        assert all(set(made) == {"how", "commit", "changed", "machine", "date"} for made in run["made"])
 
 
-def test_provenance_names_the_commit_of_the_code() -> None:
-    git = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    made = provenance()
-    assert made["commit"] == (git.stdout.strip() or None)
-    assert made["machine"]
+def test_provenance_names_the_commit_and_what_is_in_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def git(*words: str) -> str:
+        settings = ("-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false")
+        return subprocess.run(
+            ["git", "-C", str(tmp_path), *settings, *words], capture_output=True, text=True, check=True
+        ).stdout
+
+    monkeypatch.setattr("stages.common.provenance.ROOT", tmp_path)
+    assert (provenance("scored")["commit"], provenance("scored")["changed"]) == (None, False)
+    (tmp_path / "reports.yaml").write_text("a: 1\n")
+    (tmp_path / "README.md").write_text("a\n")
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "m")
+    made = provenance("scored")
+    assert (made["how"], made["commit"], made["changed"]) == ("scored", git("rev-parse", "HEAD").strip(), False)
+    (tmp_path / "README.md").write_text("b\n")
+    assert not provenance("scored")["changed"]
+    (tmp_path / "reports.yaml").write_text("a: 2\n")
+    assert provenance("scored")["changed"]
 
 
 def test_groups_without_runs_or_models_are_named(project: Path) -> None:
     write_reports(project)
     with pytest.raises(InputError, match=r"groups\.empty: no run names this group"):
         evaluate_group("empty", "sample")
-    with pytest.raises(InputError, match=r"models/sample/g/a/run\.json does not exist; `dvc repro` makes it"):
+    with pytest.raises(InputError, match=r"models/sample/g/a/run\.json does not exist; .*`dvc repro train@a`"):
         evaluate_group("g", "sample")
     assert not list((project / "metrics").rglob("*.json"))
     assert not list((project / "metrics").rglob("*.csv"))

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from stages import predict, preprocess
 from stages.common.config import find_run
-from stages.common.storage import ROOT, read_json, read_yaml
+from stages.common.storage import ROOT, read_json, read_yaml, write_json
 from stages.download.samples import glove, rtpolarity, sine, stsbenchmark
 from stages.errors import InputError
 
@@ -41,6 +41,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             torch.manual_seed(0)
             network = run.task.build(run.model, run.network, read_json(run.data / "facts.json"))
             save_file(network.state_dict(), run.folder / "seed-0" / "weights.safetensors")
+            write_json(run.folder / "run.json", {"config": run.parameters()})
     return folder
 
 
@@ -117,7 +118,7 @@ def test_numbers_are_carried_on(
         (("--run", "rev-grus", "a film"), "near it are rev-gru"),
         (("--run", "rev-stacked", "a film"), "dvc repro train@rev-stacked"),
         (("--run", "rev-gru", "--seed", "3", "a film"), "seed-3/weights.safetensors does not exist"),
-        (("--run", "study", "--profile", "full", *PAIR), "set profile to full"),
+        (("--run", "study", "--profile", "full", *PAIR), "with `profile: full` in params.yaml, `dvc repro train-study`"),
     ],
 )
 def test_what_makes_no_sense_gets_one_line(

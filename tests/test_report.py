@@ -14,7 +14,13 @@ from stages.report import judge_all, markdown, report
 from stages.report.claims import Check, Value
 from stages.report.wording import found, measured, metric_name, number, positions
 
-MADE = {"commit": "0123456789abcdef", "machine": "a machine", "date": "2025-01-31"}
+MADE = {
+    "how": "scored",
+    "commit": "0123456789abcdef",
+    "changed": False,
+    "machine": "a machine",
+    "date": "2025-01-31",
+}
 
 
 def make_project(root, sample=False, profile="full"):
@@ -28,6 +34,7 @@ def make_project(root, sample=False, profile="full"):
         content = {
             run: {
                 "parameters": 12345,
+                "made": [] if sample else [MADE],
                 "seeds": {
                     "0": {
                         "scores": {"test.mse": value},
@@ -40,7 +47,7 @@ def make_project(root, sample=False, profile="full"):
             if of == task
         }
         group = {"group": task, "task": f"task-{task}", "data": data, "runs": content}
-        (metrics / f"{task}.json").write_text(json.dumps(group if sample else group | {"made": MADE}))
+        (metrics / f"{task}.json").write_text(json.dumps(group))
         for ending in ("svg", "csv", "png"):
             (figures / f"fig-{task}.{ending}").write_text("x")
     claim = {"report": "A", "reported": "1 < 2 & all <b>that</b>", "metrics": ["test.mse", "validation_mse.final"]}
@@ -164,7 +171,7 @@ def test_sample_data_gives_no_verdict(tmp_path):
 def test_claims_file_holds_every_number(tmp_path):
     report("full", make_project(tmp_path), tmp_path)
     content = json.loads((tmp_path / "metrics/full/claims.json").read_text())
-    assert content["verdicts"] == {"reproduced": 2, "not reproduced": 1}
+    assert content["verdicts"] == {"reproduced": 1, "reached": 1, "not reproduced": 1}
     claim = content["claims"]["A-s-one"]
     assert claim["reported"] == "1 < 2 & all <b>that</b>"
     assert claim["task"] == "task-s"

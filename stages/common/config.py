@@ -175,19 +175,32 @@ def parse_options(words: Sequence[str]) -> dict[str, Any]:
     return content
 
 
+def own_profile() -> Profile:
+    """The profile of params.yaml."""
+    return _profile(read_yaml(PARAMS))
+
+
+def _profile(params: Mapping[str, Any]) -> Profile:
+    if params.get("profile") not in Profile.__args__:
+        raise InputError(f"{PARAMS}: profile = {params.get('profile')!r}: choose sample, full or paper")
+    return params["profile"]
+
+
 def read_study(profile: Profile | None = None) -> Run:
     """The experiment under study, from params.yaml's top level; in its profile, or in the one given."""
     content = read_yaml(PARAMS) | ({"profile": profile} if profile else {})
     where = str(PARAMS)
+    _profile(content)
     own = {}
     for key in ("profile", "seed", "task", "model", "networks", "options"):
         if key not in content:
             raise InputError(f"{where}: {key!r} is missing")
         own[key] = content.pop(key)
-    if own["profile"] not in Profile.__args__:
-        raise InputError(f"{where}: profile = {own['profile']!r}: choose sample, full or paper")
     if not isinstance(own["seed"], int) or isinstance(own["seed"], bool) or own["seed"] < 0:
         raise InputError(f"{where}: seed = {own['seed']!r}: give a whole number from 0")
+    for key in ("networks", "options"):
+        if not isinstance(own[key], dict):
+            raise InputError(f"{where}: {key} = {own[key]!r}: give settings by name, or {{}}")
     settings = content | {
         "network": own["networks"].get(own["model"], {}),
         "options": own["options"].get(own["task"], {}),

@@ -1,21 +1,29 @@
-"""What made a committed result: commit, machine and date."""
+"""What made a committed result."""
 
 import platform
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from stages.common.storage import ROOT
 
 
-def provenance() -> dict[str, str | None]:
-    """What made a committed result: commit, machine and date."""
-    git = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+def provenance(how: str) -> dict[str, Any]:
+    """How a result came about ("trained", "scored", "computed"), from which commit, whether the code then had changes
+    that were in no commit, on which machine, and when.
+    """
     return {
-        "commit": git.stdout.strip() or None,
+        "how": how,
+        "commit": _git("rev-parse", "HEAD") or None,
+        "changed": bool(_git("status", "--porcelain", "--", "stages", "reports.yaml")),
         "machine": _machine(),
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _machine() -> str:

@@ -40,44 +40,50 @@ def main() -> None:
 def evaluate_group(group: str, profile: Profile, partial: bool = False) -> None:
     """Write metrics/<profile>/runs/<group>.json and the predictions of all its runs.
 
-    partial: of those that are trained; else one that is not is an error.
+    partial: a run that is not trained here keeps the results that it has, if any; else it is an error.
     """
     from stages import tracking
 
     runs = runs_of(group, profile)
     if not runs:
         raise InputError(f"reports.yaml: groups.{group}: no run names this group; add one or remove the group")
-    if partial:
-        if waiting := [run.id for run in runs if not (run.folder / "run.json").is_file()]:
-            print(f"{group}: not trained yet: {', '.join(waiting)}")
-        runs = [run for run in runs if run.id not in waiting]
-        if not runs:
-            raise InputError(f"{group}: none of its runs is trained; `dvc repro evaluate@{group}` does so")
-    content: dict[str, Any] = {"group": group, "task": runs[0].task_name, "data": None, "runs": {}}
+    results = Path("metrics", profile, "runs", f"{group}.json")
+    waiting = [run.id for run in runs if not (run.folder / "run.json").is_file()] if partial else []
+    if len(waiting) == len(runs):
+        raise InputError(f"{group}: none of its runs is trained; `dvc repro evaluate@{group}` does so")
+    if waiting:
+        print(f"{group}: not trained here: {', '.join(waiting)}; results that they have are kept")
+    data, scored = None, _results_of(results, waiting)
     with whole_folder(Path("metrics", profile, "predictions", group)) as folder:
-        for run in runs:
-            made = read_json(run.folder / "run.json")
+        for run in (run for run in runs if run.id not in waiting):
             seeds = {str(seed): evaluate(run, seed, folder / f"{run.id}-seed-{seed}.csv") for seed in run.seeds}
-            content["data"] = made["data"]
-            content["runs"][run.id] = {"parameters": made["parameters"], "seeds": seeds}
+            about = read_json(run.folder / "run.json")
+            data = about["data"]
+            made = [*about.get("made", []), provenance("scored")] if profile != "sample" else []
+            scored[run.id] = {"parameters": about["parameters"], "made": made, "seeds": seeds}
             for seed, found in seeds.items():
-                tracking.record_scores(tracking.study_key(profile, run.id, int(seed), made), found["scores"])
-    if profile != "sample":
-        content["made"] = provenance()
-    write_json(Path("metrics", profile, "runs", f"{group}.json"), content)
+                tracking.record_scores(tracking.study_key(profile, run.id, int(seed), about), found["scores"])
+    in_order = {run.id: scored[run.id] for run in runs if run.id in scored}
+    write_json(results, {"group": group, "task": runs[0].task_name, "data": data, "runs": in_order})
+
+
+def _results_of(path: Path, runs: Sequence[str]) -> dict[str, Any]:
+    """What a group's file holds of these runs, so that scoring the others does not lose it."""
+    held = read_json(path)["runs"] if runs and path.is_file() else {}
+    return {run: held[run] for run in runs if run in held}
 
 
 def evaluate_study(run: Run) -> None:
     """Write metrics/study.json: few numbers, by split, for `dvc metrics diff` and `dvc exp show`."""
     from stages import tracking
 
-    made = read_json(run.folder / "run.json")
     with whole_folder(Path("metrics", run.profile, "predictions", run.group)) as folder:
         found = evaluate(run, run.seeds[0], folder / f"{run.id}-seed-{run.seeds[0]}.csv")
     scores: dict[str, Any] = {}
     for name, value in found["scores"].items():
         split, _, metric = name.partition(".")
         scores.setdefault(split, {})[metric] = value
+    made = read_json(run.folder / "run.json")
     write_json(Path("metrics", "study.json"), {"data": made["data"]["name"], **scores})
     tracking.record_scores(tracking.study_key(run.profile, run.id, run.seeds[0], made), found["scores"])
     tracking.send()
@@ -89,16 +95,16 @@ def evaluate(run: Run, seed: int, predictions_file: Path) -> dict[str, Any]:
     Spread is the bootstrap standard error of a score over the split's examples (Efron 1979).
     """
     import torch
-    from safetensors.torch import load_file
 
     from stages.common.determinism import require_determinism
-    from stages.common.prediction import load_data, predict
+    from stages.common.prediction import load_data, load_trained, predict
 
     require_determinism()
+    _, weights = load_trained(run, seed)
     facts, tensors = load_data(run)
     splits = run.task.load(tensors, facts, run.options)
     network = run.task.build(run.model, run.network, facts)
-    network.load_state_dict(load_file(run.folder / f"seed-{seed}" / "weights.safetensors"))
+    network.load_state_dict(weights)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device)
 

@@ -33,11 +33,12 @@ def judge_all(profile: str, reports: Mapping[str, Any], root: Path = Path(), par
     }
     if not claims:
         raise InputError("reports.yaml: `claims` is empty; without a claim there is nothing to report")
-    given = Counter(claim["verdict"] for claim in claims.values())
+    given = Counter(shown_verdict(claim) for claim in claims.values())
+    words = sorted(given, key=lambda word: get_args(Verdict).index(word.replace("reached", "reproduced")))
     return {
         "profile": profile,
         "sample": any(claim["sample"] for claim in claims.values()),
-        "verdicts": {word: number for word in get_args(Verdict) if (number := given[word])},
+        "verdicts": {word: given[word] for word in words},
         "claims": claims,
     }
 
@@ -103,7 +104,7 @@ def _judge(name: str, claim: Claim, metrics: Metrics, reports: Mapping[str, Any]
         "runs": table,
         "figures": claim.figures,
         "data": list({group["data"]["name"]: group["data"] for group in groups.values()}.values()),
-        "made": _unique(group["made"] for group in groups.values() if group.get("made")),
+        "made": _unique(made for run in runs for made in metrics.run(run, name)["made"]),
     }
 
 

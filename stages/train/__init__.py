@@ -42,6 +42,7 @@ def train(run: Run) -> None:
 
     from stages.common.determinism import require_determinism
     from stages.common.prediction import load_data
+    from stages.common.provenance import provenance
     from stages.tracking import Tracker, Training
     from stages.train.loop import fit
     from stages.train.precision import resolve
@@ -51,8 +52,8 @@ def train(run: Run) -> None:
     splits = run.task.load(tensors, facts, run.options)
     digest = hashlib.sha256((run.data / "tensors.safetensors").read_bytes()).hexdigest()
     precision = resolve(run.settings.precision)
-    fingerprint = _fingerprint(run, f"{digest} {precision}", torch.get_num_threads())
     fabric = Fabric(accelerator="auto", devices=1, precision=precision)
+    fingerprint = _fingerprint(run, f"{digest} {precision} {fabric.device.type}", torch.get_num_threads())
     made: dict[str, Any] = {
         "run": run.id,
         "config": run.parameters(),
@@ -64,6 +65,8 @@ def train(run: Run) -> None:
         },
         "precision": precision,
         "threads": torch.get_num_threads(),
+        # Sample runs leave the same bytes whenever and wherever they run.
+        "made": [provenance("trained")] if run.profile != "sample" else [],
     }
     checkpoints = {seed: Path("models", ".resume", f"{run.profile}-{run.id}-{seed}.pt") for seed in run.seeds}
     with whole_folder(run.folder) as folder:
@@ -98,11 +101,14 @@ def _signature(network: "nn.Module", split: Split) -> dict[str, Any]:
     """Names, types and shapes of the network's inputs and output; a size that differs between batches is free (-1)."""
     import torch
 
-    one, many = (split.batch(torch.arange(count)) for count in (1, min(64, len(split))))
+    batches = [split.batch(torch.arange(count)).inputs for count in (1, min(64, len(split)))]
+    network.eval()
+    with torch.no_grad():
+        one, many = ((*inputs, network(*inputs)) for inputs in batches)
     names = inspect.signature(network.forward).parameters
     shapes = [
         (str(a.dtype).removeprefix("torch."), tuple(x if x == y else -1 for x, y in zip(a.shape, b.shape, strict=True)))
-        for a, b in zip((*one.inputs, one.target), (*many.inputs, many.target), strict=True)
+        for a, b in zip(one, many, strict=True)
     ]
     return {"inputs": dict(zip(names, shapes[:-1], strict=True)), "output": shapes[-1]}
 

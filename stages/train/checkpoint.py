@@ -64,7 +64,7 @@ def restore(path: Path, fingerprint: str, network: nn.Module, optimizer: Optimiz
     """Go back to a checkpoint of the same training; False where there is none."""
     if not path.exists():
         return False
-    content = torch.load(path, weights_only=True)
+    content = torch.load(path, map_location="cpu", weights_only=True)
     if content["fingerprint"] != fingerprint:
         print(f"{path} belongs to other settings, data or code; training starts afresh", flush=True)
         return False
