@@ -29,6 +29,7 @@ from stages.tasks.cifar10 import (
     flip_and_crop,
     predict_augmented,
 )
+from stages.train import _signature
 from stages.train.loop import fit
 from stages.train.optimizers import learning_rate_factor
 from stages.train.precision import bfloat16_is_fast, resolve
@@ -421,6 +422,14 @@ def test_bad_pictures_get_one_line(prepared: Prepared, tmp_path: Path) -> None:
         assert "\n" not in str(error.value)
 
 
+def test_mlflow_is_told_what_goes_in_and_what_comes_out(prepared: Prepared) -> None:
+    network = TASK.build("simple_cnn", SimpleCNNOptions(), prepared.facts)
+    assert _signature(network, splits_of(prepared)["train"]) == {
+        "inputs": {"images": ("float32", (-1, 3, 32, 32))},
+        "output": ("float32", (-1, len(CLASSES))),
+    }
+
+
 # ── The whole way ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 CLASS_LIST = list(CLASSES)
@@ -428,6 +437,7 @@ RUN = {
     "group": "cnn",
     "task": "cifar10",
     "model": "simple_cnn",
+    "built_on": "simple_cnn",
     "settings": {
         "network": {"widths": [4, 8, 8, 16, 16], "hidden_size": 16},
         "options": {"test_time_augmentation": True},

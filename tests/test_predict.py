@@ -118,7 +118,10 @@ def test_numbers_are_carried_on(
         (("--run", "rev-grus", "a film"), "near it are rev-gru"),
         (("--run", "rev-stacked", "a film"), "dvc repro train@rev-stacked"),
         (("--run", "rev-gru", "--seed", "3", "a film"), "seed-3/weights.safetensors does not exist"),
-        (("--run", "study", "--profile", "full", *PAIR), "with `profile: full` in params.yaml, `dvc repro train-study`"),
+        (
+            ("--run", "study", "--profile", "full", *PAIR),
+            "with `profile: full` in params.yaml, `dvc repro train-study`",
+        ),
     ],
 )
 def test_what_makes_no_sense_gets_one_line(

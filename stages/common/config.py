@@ -81,6 +81,16 @@ class Settings(_Strict):
         return self
 
 
+class RunEntry(_Strict):
+    """A run as it stands in reports.yaml. `built_on` is the module of stages/networks that the model's own one uses."""
+
+    task: str
+    model: str
+    built_on: str
+    group: str
+    settings: dict[str, Any]
+
+
 class Run(NamedTuple):
     """A checked run: `network` and `options` are the task's own models, `seeds` the seeds to train."""
 
@@ -246,7 +256,8 @@ def _entries() -> Mapping[str, Any]:
 
 def _run(name: str, entry: Mapping[str, Any], profile: Profile) -> Run:
     where = f"{REPORTS}: runs.{name}"
-    return make_run(name, entry["group"], profile, entry["task"], entry["model"], entry["settings"], where)
+    content = check(RunEntry, entry, where)
+    return make_run(name, content.group, profile, content.task, content.model, content.settings, where)
 
 
 def with_checks(reports: Mapping[str, Any]) -> dict[str, Any]:
