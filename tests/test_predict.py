@@ -71,6 +71,22 @@ def test_the_study_answers_that_a_sentence_is_like_itself(
     assert float(re.search(r"similarity (\S+)", answer).group(1)) == 5
 
 
+def test_long_sentences_are_cut_as_in_preparation(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for run, length, rest in (("sts-ours", 65, (PAIR[1],)), ("rev-gru", 51, ())):
+        word = read_words(project, run)[0]
+        note, *answer = ask(project, monkeypatch, capsys, "--run", run, f"{word} " * 80, *rest).splitlines()
+        assert note == f"only the first {length} of 80 words are read"
+        assert ask(project, monkeypatch, capsys, "--run", run, f"{word} " * length, *rest).splitlines() == answer
+
+
+def read_words(project: Path, run: str) -> list[str]:
+    """Words that the run knows, without those that a sentence would be split at."""
+    folder = project / find_run(run, "sample").data
+    return [word for word in (folder / "words.txt").read_text().split("\n") if word.isalpha() and len(word) > 3]
+
+
 def test_what_has_no_vector_is_said(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

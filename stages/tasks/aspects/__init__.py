@@ -102,9 +102,10 @@ class KeywordExtraction(Task):
     def prepare(self, raw: Mapping[str, Path], options: Preparation) -> Prepared:
         """Read, split into words both ways, tag, number; word2vec of each domain's training sentences, and GloVe.
 
-        Facts: width of each kind of vector, vocabulary; per file what reading found and mended (`read_sentences`); per
-        domain, way and split the sentences, words, terms, terms of one, two and more words, sentences cut at
-        max_length, the share of words with each kind of vector, and the terms that tags cannot give back, by reason.
+        Facts: width of each kind of vector, vocabulary, max_length; per file what reading found and mended
+        (`read_sentences`); per domain, way and split the sentences, words, terms, terms of one, two and more words,
+        sentences cut at max_length, the share of words with each kind of vector, and the terms that tags cannot give
+        back, by reason.
         """
         from stages import text
         from stages.text import spans, word2vec
@@ -172,7 +173,7 @@ class KeywordExtraction(Task):
             for split, those in splits.items():
                 tensors |= {f"{domain}.{split}.{name}": tensor for name, tensor in gold_tensors(those).items()}
         widths = {"word2vec": options.word2vec_width, "glove": tensors["glove"].shape[1]}
-        facts = {"widths": widths, "vocabulary": len(vocabulary) + UNKNOWN + 1, **facts}
+        facts |= {"widths": widths, "vocabulary": len(vocabulary) + UNKNOWN + 1, "max_length": options.max_length}
         return Prepared(tensors, facts, vocabulary)
 
     def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], options: Options) -> dict[str, Split]:  # noqa: ARG002
@@ -228,7 +229,7 @@ class KeywordExtraction(Task):
         self,
         given: Sequence[str],
         tensors: Mapping[str, Tensor],
-        facts: Mapping[str, Any],  # noqa: ARG002
+        facts: Mapping[str, Any],
         words: Sequence[str],
         options: Options,
     ) -> Example:
@@ -239,7 +240,7 @@ class KeywordExtraction(Task):
         found = spans.tokenize(sentence) if options.words == "all" else spans.segment(sentence)
         if not sentence.strip():
             raise InputError("the sentence is empty; give its words, in quotation marks")
-        tokens = found[: Preparation().max_length]
+        tokens = found[: facts["max_length"]]
         spelled = spans.spell(sentence, tokens)
         number = {word: place for place, word in enumerate(words, start=UNKNOWN + 1)}
         parts, _ = tag_words([Gold(sentence, ())], [tokens], [spelled], number)

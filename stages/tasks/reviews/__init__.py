@@ -100,8 +100,8 @@ class ReviewSentiment(Task):
     def prepare(self, raw: Mapping[str, Path], options: Preparation) -> Prepared:
         """Tokenize, lower-case, number, cut. Words without a vector that training has twice or more get a zero vector.
 
-        Facts: width, vocabulary, encoding and empty lines of each file; per split the reviews, words, coverage (share
-        of words that have a GloVe vector), words that are unknown, and reviews cut at max_length.
+        Facts: width, vocabulary, max_length, encoding and empty lines of each file; per split the reviews, words,
+        coverage (share of words that have a GloVe vector), words that are unknown, and reviews cut at max_length.
         """
         from stages import text
 
@@ -136,7 +136,8 @@ class ReviewSentiment(Task):
                 "unknown": sum(word not in number for words, _ in reviews for word in words),
                 "truncated_reviews": sum(len(words) > options.max_length for words, _ in reviews),
             }
-        return Prepared(tensors, {"width": width, "vocabulary": len(tensors["vectors"]), **facts}, [*known, *own])
+        facts |= {"width": width, "vocabulary": len(tensors["vectors"]), "max_length": options.max_length}
+        return Prepared(tensors, facts, [*known, *own])
 
     def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], options: Options) -> dict[str, Split]:  # noqa: ARG002
         """Beside the three usual splits, "seen": some of the training reviews, evenly spread."""
@@ -154,7 +155,7 @@ class ReviewSentiment(Task):
         self,
         given: Sequence[str],
         tensors: Mapping[str, Tensor],
-        facts: Mapping[str, Any],  # noqa: ARG002
+        facts: Mapping[str, Any],
         words: Sequence[str],
         options: Options,  # noqa: ARG002
     ) -> Example:
@@ -165,7 +166,7 @@ class ReviewSentiment(Task):
         found = text.lower_case(text.tokenize(" ".join(given)))
         if not found:
             raise InputError("the review is empty; give its words, in quotation marks")
-        kept = text.cut(found, Preparation().max_length)
+        kept = text.cut(found, facts["max_length"])
         row = torch.tensor([number.get(word, UNKNOWN) for word in kept])
         review = Reviews(row, torch.tensor([0, len(row)]), torch.zeros(1), tensors["vectors"])
         unknown = list(dict.fromkeys(word for word in kept if word not in number))

@@ -87,9 +87,9 @@ class SentenceSimilarity(Task):
     def prepare(self, raw: Mapping[str, Path], options: Preparation) -> Prepared:
         """Report A's steps: tokenize, lower-case, clean, drop words without a vector, look up, cut; lengths as mask.
 
-        Facts: width, vocabulary, and per split the pairs, words, coverage (share of words that have a vector), dropped
-        words with the 20 most frequent, sentences cut at max_length, and sentences left without a word (these keep one
-        zero vector, so that no pair is lost).
+        Facts: width, vocabulary, max_length, and per split the pairs, words, coverage (share of words that have a
+        vector), dropped words with the 20 most frequent, sentences cut at max_length, and sentences left without a word
+        (these keep one zero vector, so that no pair is lost).
         """
         from stages import text
 
@@ -103,7 +103,12 @@ class SentenceSimilarity(Task):
         number = {word: place for place, word in enumerate(words, start=1)}
 
         tensors = {"vectors": torch.cat([torch.zeros(1, vectors.shape[1]), torch.from_numpy(vectors)])}
-        facts: dict[str, Any] = {"width": vectors.shape[1], "vocabulary": len(words), "splits": {}}
+        facts: dict[str, Any] = {
+            "width": vectors.shape[1],
+            "vocabulary": len(words),
+            "max_length": options.max_length,
+            "splits": {},
+        }
         for name, (_, _, scores) in splits.items():
             dropped: Counter[str] = Counter()
             rows, cut, empty = [], 0, 0
@@ -140,7 +145,7 @@ class SentenceSimilarity(Task):
         self,
         given: Sequence[str],
         tensors: Mapping[str, Tensor],
-        facts: Mapping[str, Any],  # noqa: ARG002
+        facts: Mapping[str, Any],
         words: Sequence[str],
         options: Options,  # noqa: ARG002
     ) -> Example:
@@ -150,17 +155,21 @@ class SentenceSimilarity(Task):
         if len(given) != 2:
             raise InputError(f"give two sentences, each in quotation marks; these are {len(given)}")
         number = {word: place for place, word in enumerate(words, start=1)}
-        rows, dropped = [], []
+        rows, dropped, notes = [], [], []
         for sentence in given:
             kept, lost = text.drop_unknown(text.clean(text.lower_case(text.tokenize(sentence))), number)
             if not kept:
                 raise InputError(f"{sentence!r}: no word of it has a vector; try another sentence")
-            rows.append([number[word] for word in kept])
+            read = text.cut(kept, facts["max_length"])
+            rows.append([number[word] for word in read])
             dropped += lost
+            if len(read) < len(kept):
+                notes.append(f"only the first {len(read)} of {len(kept)} words are read")
         offsets = torch.tensor([0, *map(len, rows)]).cumsum(0)
         pair = SentencePairs(torch.tensor([*rows[0], *rows[1]]), offsets, torch.zeros(1), tensors["vectors"])
-        notes = (f"left out, for want of a vector: {', '.join(dropped)}",) if dropped else ()
-        return Example(pair.batch(torch.tensor([0])), notes)
+        if dropped:
+            notes.append(f"left out, for want of a vector: {', '.join(dropped)}")
+        return Example(pair.batch(torch.tensor([0])), tuple(notes))
 
     def describe(self, prediction: float, given: Sequence[str], facts: Mapping[str, Any]) -> str:  # noqa: ARG002
         return f"similarity {prediction:.2f} (0: unlike, {MAX_SCORE:.0f}: the same)"
