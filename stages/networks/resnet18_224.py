@@ -1,6 +1,6 @@
 """ResNet-18 at 224 pixels: report A took torchvision's own network and enlarged the images to what it was made for.
 
-The one network that imports more than torch and pytorch-crf: that it is torchvision's, unchanged, is what the report compares.
+The one network that imports torchvision: that it is torchvision's, unchanged, is what the report compares.
 """
 
 import torchvision
