@@ -41,7 +41,7 @@ def curves_of(name: str) -> tuple[str, ...]:
     return (*getattr(entry, "curves", ()), *filter(None, [getattr(entry, "curve", None)]))
 
 
-@pytest.mark.parametrize("name", filter(curves_of, REPORTS["figures"]))
+@pytest.mark.parametrize("name", [name for name in REPORTS["figures"] if curves_of(name)])
 def test_every_figure_shows_its_runs_and_curves_that_they_recorded(name: str) -> None:
     runs = REPORTS["figures"][name]["runs"]
     with (FULL / "figures" / f"{name}.csv").open(newline="", encoding="utf-8") as file:
@@ -50,7 +50,7 @@ def test_every_figure_shows_its_runs_and_curves_that_they_recorded(name: str) ->
         assert all(curve in seed["curves"] for run in runs for seed in metrics_of(run)["seeds"].values()), curve
 
 
-@pytest.mark.parametrize("run", REPORTS["runs"])
+@pytest.mark.parametrize("run", list(REPORTS["runs"]))
 def test_every_run_is_of_real_data_and_says_what_made_it(run: str) -> None:
     group = json.loads((FULL / "runs" / f"{REPORTS['runs'][run]['group']}.json").read_text())
     assert group["data"]["sample"] is False
