@@ -122,7 +122,7 @@ class Project:
         self.folder = folder
         for name in ("stages", ".dvc/plots"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("dvc.yaml", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
+        for name in ("dvc.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore"):
             shutil.copyfile(ROOT / name, folder / name)
         reports, params = read_yaml(ROOT / "reports.yaml"), read_yaml(ROOT / "params.yaml")
         groups = [reports["runs"][run]["group"] for run in RUNS]
@@ -150,6 +150,8 @@ class Project:
             # Nothing listens there: what waits for MLflow goes on waiting, and no stage fails for it.
             "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
             "DVC_NO_ANALYTICS": "1",
+            # Empty means that Python keeps compiled modules beside the code, as it does for most users.
+            "PYTHONDONTWRITEBYTECODE": "",
             **{
                 f"GIT_{role}_{part}": "test@localhost" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")
             },
@@ -201,7 +203,7 @@ SHAPES_NOTHING = {
     r"stages/errors\.py": "words of error messages",
     r"stages/tracking/.*\.py": "what MLflow is told, beside the outputs",
     r"stages/((networks|tasks|common)/)?__init__\.py": "a docstring, and how often Python looks for garbage",
-    r"stages/\w+/__pycache__/.*|stages/__pycache__/.*": "compiled from the modules",
+    r"stages/(.*/)?__pycache__/.*": "compiled from the modules",
     r"watch/.*": "this test's own",
     r"\.git/.*|outbox/.*|mlflow\.db": "for MLflow",
     r"models/\.resume/.*": "a killed training's own state",
