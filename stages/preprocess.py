@@ -14,14 +14,14 @@ def main() -> None:
     parser.add_argument("--profile", required=True, choices=Profile.__args__)
     parser.add_argument("--task", required=True)
     parser.add_argument("--corpus", required=True, help="catalogue name of the task's own data set")
-    parser.add_argument("--vectors", required=True, help="catalogue name of the word vectors; again the corpus without")
+    parser.add_argument("--vectors", help="catalogue name of the word vectors (default: they are in the corpus)")
     arguments, words = parser.parse_known_args()
 
     task = get(arguments.task)
     options = check(task.Preparation, parse_options(words), f"reports.yaml: tasks.{arguments.task}")
     raw = {
         role: Path("data", arguments.profile, "raw", name)
-        for role, name in (("corpus", arguments.corpus), ("vectors", arguments.vectors))
+        for role, name in (("corpus", arguments.corpus), ("vectors", arguments.vectors or arguments.corpus))
     }
     tensors, facts, known = task.prepare(raw, options)
     with whole_folder(Path("data", arguments.profile, arguments.task)) as folder:
