@@ -17,6 +17,10 @@ def main() -> None:
     parser.add_argument("--vectors", help="catalogue name of the word vectors (default: they are in the corpus)")
     arguments, words = parser.parse_known_args()
 
+    import torch
+
+    # Sums over all images come out the same whatever number of threads the user has.
+    torch.set_num_threads(1)
     task = get(arguments.task)
     options = check(task.Preparation, parse_options(words), f"reports.yaml: tasks.{arguments.task}")
     raw = {
