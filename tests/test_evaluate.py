@@ -236,6 +236,11 @@ def test_part_of_a_group_is_scored_only_on_request(project: Path, capsys: pytest
     shutil.rmtree(b.folder)
     evaluate_group("g", "sample", partial=True)
     assert read_json(Path("metrics/sample/runs/g.json")) == both
+    Path("metrics/sample/runs/g.json").write_text(json.dumps(both | {"data": both["data"] | {"sha256": "0"}}))
+    before = Path("metrics/sample/runs/g.json").read_bytes()
+    with pytest.raises(InputError, match=r"runs/g\.json: results to be kept are of other data"):
+        evaluate_group("g", "sample", partial=True)
+    assert Path("metrics/sample/runs/g.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(

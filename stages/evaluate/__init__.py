@@ -53,24 +53,22 @@ def evaluate_group(group: str, profile: Profile, partial: bool = False) -> None:
         raise InputError(f"{group}: none of its runs is trained; `dvc repro evaluate@{group}` does so")
     if waiting:
         print(f"{group}: not trained here: {', '.join(waiting)}; results that they have are kept")
-    data, scored = None, _results_of(results, waiting)
+    earlier = read_json(results) if waiting and results.is_file() else {"data": None, "runs": {}}
+    scored: dict[str, Any] = {run: earlier["runs"][run] for run in waiting if run in earlier["runs"]}
+    kept, data = bool(scored), earlier["data"]
     with whole_folder(Path("metrics", profile, "predictions", group)) as folder:
         for run in (run for run in runs if run.id not in waiting):
             seeds = {str(seed): evaluate(run, seed, folder / f"{run.id}-seed-{seed}.csv") for seed in run.seeds}
             about = read_json(run.folder / "run.json")
+            if kept and about["data"] != data:
+                raise InputError(f"{results}: results to be kept are of other data ({data['name']}); remove the file")
             data = about["data"]
-            made = [*about.get("made", []), provenance("scored")] if profile != "sample" else []
+            made = [*about["made"], provenance("scored")] if profile != "sample" else []
             scored[run.id] = {"parameters": about["parameters"], "made": made, "seeds": seeds}
             for seed, found in seeds.items():
                 tracking.record_scores(tracking.study_key(profile, run.id, int(seed), about), found["scores"])
     in_order = {run.id: scored[run.id] for run in runs if run.id in scored}
     write_json(results, {"group": group, "task": runs[0].task_name, "data": data, "runs": in_order})
-
-
-def _results_of(path: Path, runs: Sequence[str]) -> dict[str, Any]:
-    """What a group's file holds of these runs, so that scoring the others does not lose it."""
-    held = read_json(path)["runs"] if runs and path.is_file() else {}
-    return {run: held[run] for run in runs if run in held}
 
 
 def evaluate_study(run: Run) -> None:
