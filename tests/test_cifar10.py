@@ -26,9 +26,8 @@ from stages.tasks.cifar10 import (
     Preparation,
     SimpleCNNOptions,
     calibration_error,
-    flip_and_crop,
-    predict_augmented,
 )
+from stages.tasks.cifar10.augmentation import flip_and_crop, predict_augmented
 from stages.train import _signature
 from stages.train.loop import fit
 from stages.train.optimizers import learning_rate_factor
