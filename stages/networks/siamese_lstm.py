@@ -16,7 +16,10 @@ class SiameseLSTM(nn.Module):
 
     input_size: width of a word vector · hidden_size: units a direction · layers: stacked LSTMs ·
     directions: "forward", or both directions joined by "sum" or "concat" · pooling: "last" (the state at the last real
-    word), "mean" or "max" over the real words · head: "cosine", "manhattan", "pearson" or "fully_connected" with
+    word), "mean" or "max" over the real words · towers: "shared", one LSTM for both sentences, or "separate", one for each
+    of the pair's two places · input_layer: "none", or "normal", a linear layer of `hidden_size` units before the LSTM
+    with N(0, 1) weights and biases of 0.1 · padded_length: read the state after this many steps, the sentence padded with
+    zero vectors, in place of the state at its last word · head: "cosine", "manhattan", "pearson" or "fully_connected" with
     hidden layers of `head_sizes` · symmetric: feed the fully connected head |h₁ − h₂| (Tai et al. 2015) rather than
     h₁ − h₂ (report A) beside h₁ · h₂ · dropout: on that head's input and hidden layers (before the head it would set
     the two sentences apart at random) · initialization: of the LSTM, see `PackedLSTM` · alignment: the LSTM reads each
@@ -36,31 +39,53 @@ class SiameseLSTM(nn.Module):
         dropout: float = 0.0,
         initialization: str = "torch",
         alignment: bool = False,
+        towers: str = "shared",
+        input_layer: str = "none",
+        padded_length: int | None = None,
     ) -> None:
         super().__init__()
         self.directions, self.pooling, self.alignment = directions, pooling, alignment
-        width = 3 * input_size if alignment else input_size
-        self.layers = nn.ModuleList()
-        for _ in range(layers):
-            passes = 1 if directions == "forward" else 2
-            self.layers.append(nn.ModuleList(PackedLSTM(width, hidden_size, initialization) for _ in range(passes)))
-            width = 2 * hidden_size if directions == "concat" else hidden_size
+        self.padded_length = padded_length
+        read = 3 * input_size if alignment else input_size
+        passes = 1 if directions == "forward" else 2
+        width = 2 * hidden_size if directions == "concat" else hidden_size
+
+        def tower() -> nn.ModuleList:
+            sizes = (hidden_size if input_layer == "normal" else read, *(layers - 1) * (width,))
+            return nn.ModuleList(
+                nn.ModuleList(PackedLSTM(size, hidden_size, initialization) for _ in range(passes)) for size in sizes
+            )
+
+        self.layers = tower()
+        self.second_layers = tower() if towers == "separate" else None
+        self.input_layer = NormalInput(read, hidden_size) if input_layer == "normal" else None
         self.head = (
             _FullyConnected(width, head_sizes, symmetric, dropout) if head == "fully_connected" else _HEADS[head]
         )
 
     def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """Scores [B] of the pairs (i, B + i) of `vectors` [2B, T, input_size] with true `lengths` [2B]."""
+        return self.head(*self.encode_pairs(vectors, lengths))
+
+    def encode_pairs(self, vectors: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The states of both sentences, each [B, width]; arguments as for `forward`."""
         if self.alignment:
             vectors = align(vectors, lengths)
-        first, second = self.encode(vectors, lengths).chunk(2)
-        return self.head(first, second)
+        if self.padded_length is not None:
+            vectors = F.pad(vectors, (0, 0, 0, self.padded_length - vectors.shape[1]))
+            lengths = torch.full_like(lengths, self.padded_length)
+        if self.second_layers is None:
+            first, second = self._encode(self.layers, vectors, lengths).chunk(2)
+            return first, second
+        halves = zip((self.layers, self.second_layers), vectors.chunk(2), lengths.chunk(2), strict=True)
+        first, second = (self._encode(*half) for half in halves)
+        return first, second
 
-    def encode(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+    def _encode(self, layers: nn.ModuleList, vectors: Tensor, lengths: Tensor) -> Tensor:
         """One state [B, width] for each sentence of `vectors` [B, T, input_size, or 3 · input_size if aligned]."""
         packed = pack(vectors, lengths)
-        rows = packed.words
-        for passes in self.layers:
+        rows = packed.words if self.input_layer is None else self.input_layer(packed.words)
+        for passes in layers:
             states = [passes[0](packed._replace(words=rows))]
             if len(passes) == 2:
                 # Row k of a backward pass is the state at word k having read the sentence from its end.
@@ -76,6 +101,14 @@ class SiameseLSTM(nn.Module):
         # A backward pass has read everything once it reaches the first word.
         ends = [state[row] for state, row in zip(states, (packed.last, packed.first), strict=False)]
         return torch.cat(ends, dim=1) if self.directions == "concat" else torch.stack(ends).sum(0)
+
+
+class NormalInput(nn.Linear):
+    """A linear layer that begins with N(0, 1) weights and biases of 0.1, as in tutorials of TensorFlow 1."""
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.weight)
+        nn.init.constant_(self.bias, 0.1)
 
 
 def align(vectors: Tensor, lengths: Tensor) -> Tensor:

@@ -88,6 +88,8 @@ def train(run: Run) -> None:
             )
             tracker = Tracker(about)
             trained = fit(run, seed, network, splits, fabric, checkpoints[seed], f"{fingerprint} {seed}", tracker)
+            if run.profile != "sample":
+                made.setdefault("seconds", {})[str(seed)] = round(trained.seconds, 1)
             (folder / f"seed-{seed}").mkdir()
             write_tensors(folder / f"seed-{seed}" / "weights.safetensors", trained.weights)
             _write_history(folder / f"seed-{seed}" / "history.csv", trained.history)

@@ -26,6 +26,8 @@ class State:
     best_weights: dict[str, Tensor] | None = None
     #: Validations since the best one.
     stale: int = 0
+    #: Wall time so far, of all processes that took part.
+    seconds: float = 0.0
 
     def note(self, value: float, weights: dict[str, Tensor] | None) -> None:
         """Take a validation into account; larger values are better."""

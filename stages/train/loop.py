@@ -32,6 +32,7 @@ class Trained(NamedTuple):
 
     weights: dict[str, Tensor]
     history: list[Row]
+    seconds: float
 
 
 def fit(
@@ -73,6 +74,7 @@ def fit(
         validated = _validate(run, network, splits, fabric)
         state.history.append({"step": 0, "epoch": 0, "lr": settings.lr, **validated})
 
+    started = time.monotonic() - state.seconds
     last_save = time.monotonic()
     order, order_epoch = torch.empty(0), -1
     bar = tqdm(
@@ -133,12 +135,14 @@ def fit(
                     tracker.update(state.history, total // row_every + 1)
                 _say(bar, run, seed, row, total)
         if time.monotonic() - last_save >= checkpoint_seconds:
+            state.seconds = time.monotonic() - started
             save(checkpoint, fingerprint, network, optimizer, state)
             last_save = time.monotonic()
     bar.close()
+    state.seconds = time.monotonic() - started
     # A run of several seeds that is killed later finds this one done.
     save(checkpoint, fingerprint, network, optimizer, state)
-    return Trained(state.best_weights if settings.keep_best else weights_of(network), state.history)
+    return Trained(state.best_weights if settings.keep_best else weights_of(network), state.history, state.seconds)
 
 
 def _finite(network: nn.Module) -> bool:

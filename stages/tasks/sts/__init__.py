@@ -42,6 +42,9 @@ class SiameseLSTMOptions(_Strict):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     initialization: Literal["torch", "tensorflow"] = "torch"
     alignment: bool = False
+    towers: Literal["shared", "separate"] = "shared"
+    input_layer: Literal["none", "normal"] = "none"
+    padded_length: PositiveInt | None = None
 
 
 class SentencePairs(Split):
@@ -180,8 +183,16 @@ class SentenceSimilarity(Task):
         return SiameseLSTM(facts["width"], **network.model_dump())
 
     def loss(self, network: nn.Module, batch: Batch, options: Options) -> Tensor:
+        return self.learn(network, batch, options)[0]
+
+    def learn(self, network: nn.Module, batch: Batch, options: Options) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss, and the mean of ‖h₁ − h₂‖₁ over the batch."""
+        states = network.encode_pairs(*batch.inputs)
+        distance = (states[0] - states[1]).detach().abs().sum(1).mean()
+        return self._loss(network.head(*states), batch, options), {"state_distance": distance}
+
+    def _loss(self, scores: Tensor, batch: Batch, options: Options) -> Tensor:
         """MSE (score²), 1 − Pearson over the batch, or their sum."""
-        scores = network(*batch.inputs)
         if options.loss == "mse":
             return nn.functional.mse_loss(scores, batch.target)
         if options.loss == "pearson":
