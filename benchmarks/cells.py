@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from stages.networks.cells import Recurrent
+from stages.networks.layers.cells import Recurrent
 
 BATCH, POINTS, UNITS = 98, 999, 51
 

@@ -2,7 +2,7 @@
 
 Side by side, each the median of several rounds that take turns (so that other load on the machine hits all alike):
   baseline  read the file's bytes line by line and split off each line's first word
-  ours      stages.text.read_vectors, for a vocabulary of 15,000 words (about that of the STS Benchmark)
+  ours      stages.lib.text.read_vectors, for a vocabulary of 15,000 words (about that of the STS Benchmark)
   gensim    KeyedVectors.load_word2vec_format(no_header=True), which loads all words
 
 To hold: ours takes at most 1.5 times the baseline.
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from stages.text import read_vectors
+from stages.lib.text import read_vectors
 
 LIMIT = 1.5
 

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from stages.common.storage import ROOT, read_json
-from stages.common.task import Place, get
+from stages.lib.files import ROOT, read_json
+from stages.lib.task import Place, get
 from stages.train.precision import resolve
 
 LIMITS = {"simple_cnn": 3.0, "resnet18": 2.6}

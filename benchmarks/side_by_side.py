@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from stages.common.storage import ROOT
+from stages.lib.files import ROOT
 
 
 def seconds(folder: Path, *words: str) -> float:

@@ -2,7 +2,7 @@
 
 Side by side in one process, on the same batches of 64 sentences, with the same weights at the start, the same CRF and
 optimizer; the two take turns (so that other load on the machine hits both alike), and the medians are compared:
-  ours     a batch as long as its longest sentence, only its real words read (stages.networks.packed_lstm)
+  ours     a batch as long as its longest sentence, only its real words read (stages.networks.layers.packed_lstm)
   padded   every sentence padded to the longest of the training data, as the report pads to one length: torch.nn.LSTM
            and the CRF over all of it, with the same mask
 
@@ -21,8 +21,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from stages.common.storage import ROOT, read_json
-from stages.common.task import Batch, get
+from stages.lib.files import ROOT, read_json
+from stages.lib.task import Batch, get
 from stages.networks.sequence_tagger import SequenceTagger
 
 UNITS, SENTENCES = 512, 64

@@ -2,7 +2,7 @@
 
 Side by side in one process, on the same batches of 35 pairs, with the same weights at the start and the same loss and
 optimizer; the three take turns (so that other load on the machine hits all alike), and the medians are compared:
-  ours      stages.networks.packed_lstm, the words of a batch laid out without padding (as every run trains)
+  ours      stages.networks.layers.packed_lstm, the words of a batch laid out without padding (as every run trains)
   packed    torch.nn.LSTM fed the same words by pack_padded_sequence
   padded    torch.nn.LSTM fed every sentence padded to 65 words, the report's length
 
@@ -20,9 +20,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from stages.common.storage import ROOT, read_json
-from stages.common.task import Batch, get
-from stages.networks.packed_lstm import PackedLSTM
+from stages.lib.files import ROOT, read_json
+from stages.lib.task import Batch, get
+from stages.networks.layers.packed_lstm import PackedLSTM
 from stages.networks.siamese_lstm import SiameseLSTM, cosine_score
 
 UNITS, PAIRS, LENGTH = 512, 35, 65

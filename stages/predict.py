@@ -8,8 +8,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from stages.common.config import STUDY, Profile, Run, find_run, own_profile, read_study
-from stages.errors import run as run_stage
+from stages.lib.config import STUDY, Profile, Run, find_run, own_profile, read_study
+from stages.lib.errors import run as run_stage
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def answer(run: Run, seed: int, given: Sequence[str]) -> str:
     """
     import torch
 
-    from stages.common.prediction import load_data, load_trained, load_words
+    from stages.lib.prediction import load_data, load_trained, load_words
 
     _, weights = load_trained(run, seed)
     facts, tensors = load_data(run)

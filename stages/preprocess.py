@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from stages.common.config import Profile, check, parse_options
-from stages.common.storage import whole_folder, write_json, write_tensors, write_text
-from stages.common.task import get
-from stages.errors import run
+from stages.lib.config import Profile, check, parse_options
+from stages.lib.files import whole_folder, write_json, write_tensors, write_text
+from stages.lib.task import get
+from stages.lib.errors import run
 
 
 def main() -> None:

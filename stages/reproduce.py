@@ -17,7 +17,7 @@ from graphlib import TopologicalSorter
 from multiprocessing.connection import wait
 from typing import Any
 
-from stages.errors import InputError, run
+from stages.lib.errors import InputError, run
 
 #: Seconds between two writings of dvc.lock. A stop in between is no loss: what is finished is recorded on the way out.
 RECORD_EVERY = 60.0

@@ -11,10 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stages.common.config import REPORTS, Profile, Run, check, find_run, with_checks
-from stages.common.storage import read_yaml, write_text
-from stages.common.task import get
-from stages.errors import InputError, run
+from stages.lib.config import REPORTS, Profile, Run, check, find_run, with_checks
+from stages.lib.files import read_yaml, write_text
+from stages.lib.task import get
+from stages.lib.errors import InputError, run
 from stages.plot.figures import parse_entry
 from stages.report.claims import parse_claims
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.common.storage import ROOT
+from stages.lib.files import ROOT
 
 #: Where the real data sets are, if they are at hand.
 MIRROR = Path(ROOT, os.environ.get("DATA_MIRROR") or "../shared/data")
@@ -67,7 +67,7 @@ def sts_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(tmp_path: Path, sts_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory of a test that calls stages in its own process; MLflow's outbox lies in it too."""
-    from stages.tracking import outbox
+    from stages.lib.tracking import outbox
 
     for profile in ("sample", "full"):
         shutil.copytree(sts_data, tmp_path / "data" / profile / "sts")
@@ -115,7 +115,7 @@ def one_error_line(done: subprocess.CompletedProcess[str], code: int, *words: st
 
 def small_run(name: str = "small", profile: str = "sample", seeds: Sequence[int] = (0,), **changes: Any) -> Any:
     """A checked run of the sts task that trains in a moment; `changes` replace settings."""
-    from stages.common.config import make_run
+    from stages.lib.config import make_run
 
     settings = {key: value for key, value in (SMALL | changes).items() if value is not None}
     return make_run(name, "g", profile, "sts", "siamese_lstm", settings, "tests", seeds=seeds)

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from stages import check
-from stages.common.config import with_checks
-from stages.common.storage import ROOT, read_yaml
-from stages.errors import InputError
-from stages.networks.cells import RNNCell
+from stages.lib.config import with_checks
+from stages.lib.files import ROOT, read_yaml
+from stages.lib.errors import InputError
+from stages.networks.layers.cells import RNNCell
 from stages.plot import plot
 from stages.plot.figures import Sources, lines, matrices, parse_entry
 from stages.report.claims import parse_claims

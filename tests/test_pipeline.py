@@ -18,7 +18,7 @@ import pytest
 import yaml
 from conftest import one_error_line
 
-from stages.common.storage import ROOT, read_yaml
+from stages.lib.files import ROOT, read_yaml
 from stages.reproduce import _Runner
 
 STAGES = ROOT / "stages"
@@ -64,13 +64,13 @@ def test_imports_run_one_way() -> None:
     for path in (STAGES / "tasks").rglob("*.py"):
         used = {name for name in imports(path) if name.startswith("stages")} - {"stages"}
         allowed = (
-            "stages.common.task",
+            "stages.lib.task",
             "stages.tasks",
             "stages.networks",
-            "stages.errors",
-            "stages.common.storage",
-            "stages.text",
-            "stages.pictures",
+            "stages.lib.errors",
+            "stages.lib.files",
+            "stages.lib.text",
+            "stages.tasks.cifar10.pictures",
         )
         assert all(name.startswith(allowed) for name in used), (path, used)
     for path in (STAGES / "networks").glob("*.py"):
@@ -89,7 +89,7 @@ import atexit, json, os, sys
 words = sys.orig_argv
 folder = os.environ.get("WATCH_FOLDER", "")
 stage = next((word for word in words if word.startswith("stages.")), "")
-if folder and "-m" in words and stage and not stage.startswith("stages.tracking"):
+if folder and "-m" in words and stage and not stage.startswith("stages.lib.tracking"):
     root, opened = os.getcwd(), set()
 
     def hook(event, arguments):

@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import save_file
 
 from stages import predict, preprocess
-from stages.common.config import find_run
-from stages.common.storage import ROOT, read_json, read_yaml, write_json
+from stages.lib.config import find_run
+from stages.lib.files import ROOT, read_json, read_yaml, write_json
 from stages.download.samples import glove, rtpolarity, sine, stsbenchmark
-from stages.errors import InputError
+from stages.lib.errors import InputError
 
 PAIR = ("A man is playing a guitar.", "A woman is slicing an onion.")
 

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from conftest import Call, one_error_line
 
-from stages.common.storage import ROOT, read_yaml
-from stages.errors import InputError
+from stages.lib.files import ROOT, read_yaml
+from stages.lib.errors import InputError
 from stages.validate import validate
 
 REPORTS: dict[str, Any] = read_yaml(ROOT / "reports.yaml")

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from stages.common.storage import project_root, whole_folder
+from stages.lib.files import project_root, whole_folder
 from stages.download.archives import extract, extract_member
 from stages.download.catalogue import Dataset, File, Remote, read
 from stages.download.transfer import NotServed, fetch
-from stages.errors import InputError
+from stages.lib.errors import InputError
 
 #: Outside the stage's output, which DVC deletes before each run.
 PARTIAL = Path("data", ".partial")

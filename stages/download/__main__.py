@@ -1,4 +1,4 @@
 from stages.download import main
-from stages.errors import run
+from stages.lib.errors import run
 
 run(main)

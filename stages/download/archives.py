@@ -11,7 +11,7 @@ from gzip import BadGzipFile
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 
-from stages.errors import InputError
+from stages.lib.errors import InputError
 
 
 def extract(kind: str, archive: Path, folder: Path) -> None:

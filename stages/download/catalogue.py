@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
-from stages.common.storage import read_yaml
-from stages.errors import InputError
+from stages.lib.files import read_yaml
+from stages.lib.errors import InputError
 
 PATH = Path(__file__).with_name("catalogue.yaml")
 PlainName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]

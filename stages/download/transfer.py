@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stages.download.catalogue import Remote
-from stages.errors import InputError
+from stages.lib.errors import InputError
 
 ATTEMPTS = 6
 #: Seconds before the second attempt; doubled before each further one, up to LONGEST_PAUSE.

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from stages.common.config import Profile, Run, read_study, runs_of
-from stages.common.provenance import provenance
-from stages.common.storage import read_json, whole_folder, write_json, write_tensors
-from stages.common.task import Batch
-from stages.errors import InputError
+from stages.lib.config import Profile, Run, read_study, runs_of
+from stages.lib.provenance import provenance
+from stages.lib.files import read_json, whole_folder, write_json, write_tensors
+from stages.lib.task import Batch
+from stages.lib.errors import InputError
 from stages.evaluate.curves import read_history, summary
 
 RESAMPLES = 200
@@ -42,7 +42,7 @@ def evaluate_group(group: str, profile: Profile, partial: bool = False) -> None:
 
     partial: a run that is not trained here keeps the results that it has, if any; else it is an error.
     """
-    from stages import tracking
+    from stages.lib import tracking
 
     runs = runs_of(group, profile)
     if not runs:
@@ -73,7 +73,7 @@ def evaluate_group(group: str, profile: Profile, partial: bool = False) -> None:
 
 def evaluate_study(run: Run) -> None:
     """Write metrics/study.json: few numbers, by split, for `dvc metrics diff` and `dvc exp show`."""
-    from stages import tracking
+    from stages.lib import tracking
 
     with whole_folder(Path("metrics", run.profile, "predictions", run.group)) as folder:
         found = evaluate(run, run.seeds[0], folder / f"{run.id}-seed-{run.seeds[0]}.csv")
@@ -94,8 +94,8 @@ def evaluate(run: Run, seed: int, predictions_file: Path) -> dict[str, Any]:
     """
     import torch
 
-    from stages.common.determinism import require_determinism
-    from stages.common.prediction import load_data, load_trained, predict
+    from stages.lib.determinism import require_determinism
+    from stages.lib.prediction import load_data, load_trained, predict
 
     require_determinism()
     _, weights = load_trained(run, seed)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.errors import InputError
+from stages.lib.errors import InputError
 
 
 def read_history(path: Path) -> dict[str, list[float]]:

@@ -5,7 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from stages.networks.cells import Recurrent
+from stages.networks.layers.cells import Recurrent
 
 FRAMEWORK = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from stages.networks.word_vectors import WordVectors, pooled
+from stages.networks.layers.word_vectors import WordVectors, pooled
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 ACTIVATIONS = {"sigmoid": nn.Sigmoid, "relu": nn.ReLU}

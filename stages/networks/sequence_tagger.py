@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torchcrf import CRF
 
-from stages.networks.packed_lstm import Packed, PackedLSTM, pack, unpack
+from stages.networks.layers.packed_lstm import Packed, PackedLSTM, pack, unpack
 
 TAGS = 3
 OUTSIDE, INSIDE = 0, 2

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stages.networks.packed_lstm import Packed, PackedLSTM, pack, unpack
+from stages.networks.layers.packed_lstm import Packed, PackedLSTM, pack, unpack
 
 MAX_SCORE = 5.0
 #: A word's own twin outweighs a word with cosine 0.5 by e⁵.

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from stages.networks.word_vectors import WordVectors, pooled
+from stages.networks.layers.word_vectors import WordVectors, pooled
 
 
 class TextCNN(nn.Module):

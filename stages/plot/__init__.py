@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stages.common.config import with_checks
-from stages.common.storage import read_json, read_yaml, whole_file
-from stages.errors import InputError
+from stages.lib.config import with_checks
+from stages.lib.files import read_json, read_yaml, whole_file
+from stages.lib.errors import InputError
 from stages.plot.figures import Sources, Table, parse_entry
 from stages.plot.figures.style import Sheet
 
@@ -60,7 +60,7 @@ def main() -> None:
 
 def _track(figure: str, profile: str, reports: Mapping[str, Any], paths: Sequence[Path]) -> None:
     """Have MLflow show the figure with every run that is drawn in it."""
-    from stages import tracking
+    from stages.lib import tracking
 
     sources = Sources(profile, reports["runs"])
     for name in reports["figures"][figure]["runs"]:

@@ -1,4 +1,4 @@
-from stages.errors import run
+from stages.lib.errors import run
 from stages.plot import main
 
 run(main)

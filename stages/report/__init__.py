@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from stages.common.config import with_checks
-from stages.common.storage import read_yaml, write_json, write_text
-from stages.errors import InputError
+from stages.lib.config import with_checks
+from stages.lib.files import read_yaml, write_json, write_text
+from stages.lib.errors import InputError
 from stages.report.claims import Claim, Metrics, Value, Verdict, judge, parse_claims, verdict
 from stages.report.wording import found, measured, metric_name, positions, rule
 
@@ -226,6 +226,6 @@ def main() -> None:
         return
     print(report(arguments.profile, reports, partial=arguments.partial))
     # The stages before are short and many; what they have for MLflow goes out in one process here.
-    from stages import tracking
+    from stages.lib import tracking
 
     tracking.send()

@@ -21,9 +21,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from stages.common.config import check as checked
-from stages.common.storage import read_json
-from stages.errors import InputError
+from stages.lib.config import check as checked
+from stages.lib.files import read_json
+from stages.lib.errors import InputError
 
 Outcome = Literal["holds", "fails", "undecided"]
 Verdict = Literal["reproduced", "not reproduced", "undecided", "ran", "not run"]

@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.common.config import Profile, Run, read_run
-from stages.common.storage import whole_folder, write_json, write_tensors
-from stages.common.task import Split
+from stages.lib.config import Profile, Run, read_run
+from stages.lib.files import whole_folder, write_json, write_tensors
+from stages.lib.task import Split
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,10 +40,10 @@ def train(run: Run) -> None:
     import torch
     from lightning_fabric import Fabric
 
-    from stages.common.determinism import require_determinism
-    from stages.common.prediction import load_data
-    from stages.common.provenance import provenance
-    from stages.tracking import Tracker, Training
+    from stages.lib.determinism import require_determinism
+    from stages.lib.prediction import load_data
+    from stages.lib.provenance import provenance
+    from stages.lib.tracking import Tracker, Training
     from stages.train.loop import fit
     from stages.train.precision import resolve
 
@@ -128,7 +128,7 @@ def _fingerprint(run: Run, digest: str, threads: int) -> str:
     """A hash of all that shapes the weights: settings, data, thread count, and the project's code in this process."""
     parts = [json.dumps(run.parameters(), sort_keys=True), digest, str(threads), run.profile]
     for name, module in sorted(sys.modules.items()):
-        if name == "__main__" or (name.startswith("stages.") and not name.startswith("stages.tracking")):
+        if name == "__main__" or (name.startswith("stages.") and not name.startswith("stages.lib.tracking")):
             parts.append(Path(module.__file__).read_text(encoding="utf-8"))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 

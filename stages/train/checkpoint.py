@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from stages.common.storage import whole_file
+from stages.lib.files import whole_file
 
 Row = dict[str, float]
 

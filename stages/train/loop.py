@@ -16,15 +16,15 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from stages.common.config import Run
-from stages.common.prediction import predict
-from stages.common.task import Batch, Place, Split
-from stages.errors import InputError, TrainingError
+from stages.lib.config import Run
+from stages.lib.prediction import predict
+from stages.lib.task import Batch, Place, Split
+from stages.lib.errors import InputError, TrainingError
 from stages.train.checkpoint import Row, State, restore, save, weights_of
 from stages.train.optimizers import learning_rate_factor, make_optimizer
 
 if TYPE_CHECKING:
-    from stages.tracking import Tracker
+    from stages.lib.tracking import Tracker
 
 
 class Trained(NamedTuple):

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from stages.common.config import Settings
+from stages.lib.config import Settings
 
 
 def make_optimizer(network: nn.Module, settings: Settings) -> Optimizer:

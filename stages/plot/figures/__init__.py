@@ -20,9 +20,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stages.common.config import check
-from stages.common.storage import read_json
-from stages.errors import InputError
+from stages.lib.config import check
+from stages.lib.files import read_json
+from stages.lib.errors import InputError
 
 
 class FigureEntry(BaseModel):

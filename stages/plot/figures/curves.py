@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from stages.errors import InputError
+from stages.lib.errors import InputError
 from stages.plot.figures import FigureEntry, Sources, Table
 from stages.plot.figures.style import MUTED, stroke
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 
-from stages.errors import InputError
+from stages.lib.errors import InputError
 from stages.plot.figures import FigureEntry, Sources, Table
 from stages.plot.figures.curves import smooth
 from stages.plot.figures.style import MUTED, stroke

@@ -14,8 +14,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
-from stages.common.task import Batch, Example, Prepared, Split, Task
-from stages.errors import InputError
+from stages.lib.task import Batch, Example, Prepared, Split, Task
+from stages.lib.errors import InputError
 from stages.tasks.aspects.sentences import (
     UNKNOWN,
     Gold,
@@ -107,8 +107,8 @@ class KeywordExtraction(Task):
         sentences cut at max_length, the share of words with each kind of vector, and the terms that tags cannot give
         back, by reason.
         """
-        from stages import text
-        from stages.text import spans, word2vec
+        from stages.lib import text
+        from stages.lib.text import spans, word2vec
 
         facts: dict[str, Any] = {"files": {}, "splits": {}}
         tensors: dict[str, Tensor] = {}
@@ -234,7 +234,7 @@ class KeywordExtraction(Task):
         options: Options,
     ) -> Example:
         """A sentence, as one text or word by word, through the steps of `prepare`."""
-        from stages.text import spans
+        from stages.lib.text import spans
 
         sentence = " ".join(given)
         found = spans.tokenize(sentence) if options.words == "all" else spans.segment(sentence)
@@ -283,7 +283,7 @@ def _mask(batch: Batch) -> Tensor:
 
 def read_domains(folder: Path, facts: dict[str, Any]) -> dict[str, dict[str, list[Any]]]:
     """The sentences of each domain and split; what reading found goes into `facts`, by file."""
-    from stages.text.semeval import read_sentences
+    from stages.lib.text.semeval import read_sentences
 
     domains = {}
     for domain, (train_file, test_file) in FILES.items():

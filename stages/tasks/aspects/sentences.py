@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stages.common.task import Batch, Split, word_places
+from stages.lib.task import Batch, Split, word_places
 
 PADDING, UNKNOWN = 0, 1
 
@@ -102,8 +102,8 @@ def tag_words(
 
     A sentence without a word keeps one that is unknown and has no characters, so that none is lost.
     """
-    from stages.text import spans
-    from stages.text.parts_of_speech import number_parts_of_speech
+    from stages.lib.text import spans
+    from stages.lib.text.parts_of_speech import number_parts_of_speech
 
     lost: dict[str, list[str]] = {}
     rows: dict[str, list[Any]] = {"words": [], "spans": [], "tags": [], "shapes": [], "parts_of_speech": []}

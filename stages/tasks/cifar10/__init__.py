@@ -12,8 +12,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
-from stages.common.task import Batch, Example, Place, Prepared, Split, Task
-from stages.errors import InputError
+from stages.lib.task import Batch, Example, Place, Prepared, Split, Task
+from stages.lib.errors import InputError
 from stages.tasks.cifar10.augmentation import flip_and_crop, predict_augmented
 
 #: In the official order: a label is a place in this list.
@@ -123,7 +123,7 @@ class ImageClassification(Task):
         """Facts: source (the data set's name), mean and deviation of each colour and the covariance [12, 12] of
         normalized 2×2 patches (channel, row, column), all of the training images; images a split.
         """
-        from stages import pictures
+        from stages.tasks.cifar10 import pictures
 
         source, splits = pictures.read_cifar10(raw["corpus"])
         images, labels = (torch.from_numpy(part) for part in splits["train"])
@@ -227,7 +227,7 @@ class ImageClassification(Task):
         options: Options,  # noqa: ARG002
     ) -> Example:
         """One picture file, of any size, mode and kind; the square in its middle is scaled to 32×32."""
-        from stages import pictures
+        from stages.tasks.cifar10 import pictures
 
         if len(given) != 1:
             raise InputError(f"give the path of one picture; these are {len(given)}")

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from stages.common.task import Batch
+from stages.lib.task import Batch
 
 
 def predict_augmented(network: nn.Module, batch: Batch) -> list[list[float]]:

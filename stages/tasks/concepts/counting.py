@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from stages.networks.cells import GRUCell, LSTMCell
+from stages.networks.layers.cells import GRUCell, LSTMCell
 from stages.tasks.concepts.finding import Finding
 
 

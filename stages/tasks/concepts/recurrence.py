@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from stages.networks.cells import CELLS, LSTMCell, Recurrent, RNNCell
+from stages.networks.layers.cells import CELLS, LSTMCell, Recurrent, RNNCell
 from stages.tasks.concepts.finding import Finding
 
 #: Steps between an input and the state whose gradient is taken.

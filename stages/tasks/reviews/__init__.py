@@ -10,8 +10,8 @@ import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
-from stages.common.task import Batch, Example, Prepared, Split, Task, word_places
-from stages.errors import InputError
+from stages.lib.task import Batch, Example, Prepared, Split, Task, word_places
+from stages.lib.errors import InputError
 
 FILES = {"rt-polarity.pos": 1.0, "rt-polarity.neg": 0.0}
 #: Of the training half, every tenth sentence is for validation. The report has none, and trains on all of it.
@@ -103,7 +103,7 @@ class ReviewSentiment(Task):
         Facts: width, vocabulary, max_length, encoding and empty lines of each file; per split the reviews, words,
         coverage (share of words that have a GloVe vector), words that are unknown, and reviews cut at max_length.
         """
-        from stages import text
+        from stages.lib import text
 
         facts: dict[str, Any] = {"files": {}, "splits": {}}
         splits: dict[str, list[tuple[list[str], float]]] = {"train": [], "validation": [], "test": []}
@@ -160,7 +160,7 @@ class ReviewSentiment(Task):
         options: Options,  # noqa: ARG002
     ) -> Example:
         """A review, as one text or word by word, through the steps of `prepare`; only the reviews' words are known."""
-        from stages import text
+        from stages.lib import text
 
         number = {word: place for place, word in enumerate(words, start=UNKNOWN + 1)}
         found = text.lower_case(text.tokenize(" ".join(given)))

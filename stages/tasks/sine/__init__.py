@@ -8,8 +8,8 @@ import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PositiveInt
 from torch import Tensor, nn
 
-from stages.common.task import Batch, Example, Prepared, Split, Task
-from stages.errors import InputError
+from stages.lib.task import Batch, Example, Prepared, Split, Task
+from stages.lib.errors import InputError
 
 #: The last sequences of the file are for testing.
 HELD_OUT = 2

@@ -10,8 +10,8 @@ import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
-from stages.common.task import Batch, Example, Prepared, Split, Task, word_places
-from stages.errors import InputError
+from stages.lib.task import Batch, Example, Prepared, Split, Task, word_places
+from stages.lib.errors import InputError
 
 MAX_SCORE = 5.0
 SPLIT_FILES = {"train": "sts-train.csv", "validation": "sts-dev.csv", "test": "sts-test.csv"}
@@ -94,7 +94,7 @@ class SentenceSimilarity(Task):
         vector), dropped words with the 20 most frequent, sentences cut at max_length, and sentences left without a word
         (these keep one zero vector, so that no pair is lost).
         """
-        from stages import text
+        from stages.lib import text
 
         splits = {name: read_pairs(_find(raw["corpus"], file)) for name, file in SPLIT_FILES.items()}
         tokens = {
@@ -153,7 +153,7 @@ class SentenceSimilarity(Task):
         options: Options,  # noqa: ARG002
     ) -> Example:
         """Two sentences, through the steps of `prepare`; only words of the three splits have a vector here."""
-        from stages import text
+        from stages.lib import text
 
         if len(given) != 2:
             raise InputError(f"give two sentences, each in quotation marks; these are {len(given)}")

@@ -1,1 +1,0 @@
-"""What every stage uses: settings checked before work starts, and files that are never half written."""

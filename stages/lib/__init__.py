@@ -1,0 +1,1 @@
+"""What the stages share: configuration, files, text, statistics, tracking, and the task interface."""

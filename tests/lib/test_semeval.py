@@ -1,0 +1,185 @@
+"""The XML reader of SemEval-2014 task 4: what it finds, what it mends, and what it refuses."""
+
+import re
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from conftest import MIRROR
+
+from stages.lib.errors import InputError
+from stages.lib.text.semeval import locate, read_sentences
+
+HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+TERM = '<aspectTerm term="{}" polarity="neutral" from="{}" to="{}"/>'
+
+
+def one(text: str, *terms: str, name: str = "7") -> str:
+    inner = f"<aspectTerms>{''.join(terms)}</aspectTerms>" if terms else ""
+    return f'<sentence id="{name}"><text>{text}</text>{inner}</sentence>'
+
+
+def write(folder: Path, *sentences: str, head: str = HEAD, encoding: str = "utf-8") -> Path:
+    path = folder / "file.xml"
+    path.write_bytes((head + "<sentences>\n" + "\n".join(sentences) + "\n</sentences>\n").encode(encoding))
+    return path
+
+
+def test_entities_and_quotes_are_read_as_the_characters_they_stand_for(tmp_path: Path) -> None:
+    text = "The &quot;sales&quot; team &amp; R&amp;D &lt;3 &#233;"
+    path = write(tmp_path, one(text, TERM.format("&quot;sales&quot; team", 4, 16)))
+    (sentence,), facts = read_sentences(path)
+    assert sentence.text == 'The "sales" team & R&D <3 é'
+    assert [sentence.text[slice(*span)] for span in sentence.spans] == ['"sales" team']
+    assert (facts["sentences"], facts["terms"], facts["repaired"]) == (1, 1, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "term", "offsets", "span"),
+    [
+        ("  the cord", "cord", (4, 8), (6, 10)),  # leading blanks not counted
+        ("a  hard drive", "hard drive", (2, 12), (3, 13)),  # doubled blank before it
+        ("a hard  drive", "hard drive", (2, 12), (2, 13)),  # doubled blank within it
+        ("os of the macos and os", "os", (19, 21), (20, 22)),  # the nearest place that is a word
+        ("the macos", "os", (0, 2), (7, 9)),  # part of a word, for want of a better place
+        ("the cord", "cord", (400, 404), (4, 8)),  # out of range
+        ("the cord", "cord", (-4, 0), (4, 8)),
+        ("the cord", "cord", (8, 4), (4, 8)),  # the wrong way round
+        ("the cord", "cable", (4, 8), None),
+        ("the cord", " ", (3, 3), None),
+    ],
+)
+def test_a_term_is_found_where_its_offsets_are_off(
+    text: str, term: str, offsets: tuple[int, int], span: tuple[int, int] | None
+) -> None:
+    assert locate(text, term, *offsets) == span
+
+
+def test_repairs_and_drops_are_counted_and_named(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        one("  the cord", TERM.format("cord", 4, 8), name="a"),
+        one("the cord", TERM.format("cable", 4, 8), name="b"),
+        one("the cord ", TERM.format("cord ", 4, 9), name="c"),
+        one("the cord", TERM.format("cord", 4, 8), TERM.format("cord", 4, 8), name="d"),
+        one("the cord", TERM.format("cord", 9999, 99999), name="e"),
+    )
+    sentences, facts = read_sentences(path)
+    assert facts["repaired"] == ["a: cord 4–8 → 6–10", "e: cord 9999–99999 → 4–8"]
+    assert facts["dropped"] == ["b: cable"]
+    assert facts["trimmed"] == ["c: cord "]
+    assert facts["duplicates"] == 1
+    assert [sentence.spans for sentence in sentences] == [((6, 10),), (), ((4, 8),), ((4, 8),), ((4, 8),)]
+
+
+def test_an_empty_text_is_left_out_and_named(tmp_path: Path) -> None:
+    path = write(tmp_path, one("", name="none"), one("  ", TERM.format("x", 0, 1), name="blank"), one("Fine."))
+    sentences, facts = read_sentences(path)
+    assert [sentence.id for sentence in sentences] == ["7"]
+    assert facts["empty"] == ["none", "blank"]
+    assert facts["dropped"] == ["blank: x"]
+
+
+BOMB = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "says"),
+    [
+        (HEAD + "<sentences><sentence id='1'><text>a</text>\n</sentences>", 3, "not well-formed"),
+        (HEAD + "<sentences>\n<sentence id='1'><text>a & b</text></sentence></sentences>", 3, "not well-formed"),
+        (HEAD + "<sentences>\n<sentence id='1'><text>&boom;</text></sentence></sentences>", 3, "not well-formed"),
+        ("", 1, "not well-formed"),
+        ("no XML at all", 1, "not well-formed"),
+        (f'<!DOCTYPE s [<!ENTITY e0 "ha">{BOMB}]>\n<s>{one("&e11;")}</s>', None, ""),
+        (f'<!DOCTYPE s [<!ENTITY e0 "ha">{BOMB}]>\n<s a="&e11;">{one("x")}</s>', None, ""),
+        (f'<!DOCTYPE s [<!ENTITY f SYSTEM "file:///etc/hostname">]>\n<s>{one("&f;")}</s>', 2, "DOCTYPE"),
+        (f'<!DOCTYPE s SYSTEM "http://127.0.0.1:9/s.dtd">\n<s>{one("x")}</s>', 2, "DOCTYPE"),
+        (f"<!DOCTYPE s>\n<s>{one('x')}</s>", 2, "DOCTYPE"),
+        ("<s>\n<sentence><text>x</text></sentence></s>", 2, "lacks the attribute 'id'"),
+        ("<s>\n<sentence id='1'></sentence></s>", 2, "no <text>"),
+        (f"<s>\n{one('x', '<aspectTerm from=`0` to=`1`/>')}</s>", 2, "lacks the attribute 'term'"),
+        (f"<s>\n{one('x', '<aspectTerm term=`x` to=`1`/>')}</s>", 2, "lacks the attribute 'from'"),
+        (f"<s>\n{one('x', '<aspectTerm term=`x` from=`0`/>')}</s>", 2, "lacks the attribute 'to'"),
+        (f"<s>\n{one('x', TERM.format('x', 'zero', 1))}</s>", 2, "from='zero' is no whole number"),
+        (f"<s>\n{one('x', TERM.format('x', 0, '1.5'))}</s>", 2, "to='1.5' is no whole number"),
+        (f"<s>\n{one('x', TERM.format('x', 0, '9' * 5000))}</s>", 2, "is no whole number"),
+        ("<s></s>", None, "holds no <sentence>"),
+        ("<s>" + "<x/>" * 20_000 + one("x") + "</s>", 1, "without a whole <sentence>"),
+        ("<s>" * 400 + "</s>" * 400, 1, "not well-formed"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_in_one_line(
+    tmp_path: Path, content: str, line: int | None, says: str
+) -> None:
+    path = tmp_path / "file.xml"
+    path.write_text(content.replace("`", '"'), encoding="utf-8")
+    tracemalloc.start()
+    with pytest.raises(InputError) as error:
+        read_sentences(path)
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()
+    message = str(error.value)
+    assert says in message
+    assert "\n" not in message
+    assert message.startswith(f"{path}, line {line}: " if line else str(path))
+    assert len(message) < 400
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere\.xml does not exist"):
+        read_sentences(tmp_path / "nowhere.xml")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1"])
+def test_declared_encodings_give_the_same_sentences(tmp_path: Path, encoding: str) -> None:
+    head = f'<?xml version="1.0" encoding="{encoding}"?>\n'
+    path = write(tmp_path, one("the naïve cord", TERM.format("naïve cord", 4, 14)), head=head, encoding=encoding)
+    (sentence,), facts = read_sentences(path)
+    assert sentence.text[slice(*sentence.spans[0])] == "naïve cord"
+    assert not facts["repaired"]
+
+
+def test_bytes_of_another_encoding_are_refused_with_their_line(tmp_path: Path) -> None:
+    path = tmp_path / "file.xml"
+    path.write_bytes((HEAD + f"<s>\n{one('fine é')}\n").encode() + one("naïve").encode("latin-1") + b"</s>")
+    with pytest.raises(InputError, match=r"file\.xml, line 4: not well-formed XML"):
+        read_sentences(path)
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    """What a reader keeps is text and spans; the tree of the whole file would be many times as large."""
+    path = write(tmp_path, *(one(f"number {n} " + "x" * 1000, name=str(n)) for n in range(20_000)))
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    sentences, _ = read_sentences(path)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    assert len(sentences) == 20_000
+    assert grown < 3 * path.stat().st_size
+
+
+def test_a_sentence_of_ten_thousand_words_is_read_whole(tmp_path: Path) -> None:
+    text = "word " * 9_999 + "cord"
+    (sentence,), _ = read_sentences(write(tmp_path, one(text, TERM.format("cord", len(text) - 4, len(text)))))
+    assert sentence.text[slice(*sentence.spans[0])] == "cord"
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not (MIRROR / "Laptop_Train_v2.xml").is_file(), reason="needs the real data in DATA_MIRROR")
+@pytest.mark.parametrize(
+    ("name", "sentences", "terms", "repaired"),
+    [
+        ("Laptop_Train_v2.xml", 3045, 2358, 9),
+        ("Restaurants_Train_v2.xml", 3041, 3693, 0),
+        ("Laptops_Test_Gold.xml", 800, 654, 0),
+        ("Restaurants_Test_Gold.xml", 800, 1134, 0),
+    ],
+)
+def test_the_published_counts(name: str, sentences: int, terms: int, repaired: int) -> None:
+    found, facts = read_sentences(MIRROR / name)
+    assert (facts["sentences"], facts["terms"], len(facts["repaired"])) == (sentences, terms, repaired)
+    assert (facts["dropped"], facts["duplicates"], facts["empty"]) == ([], 0, [])
+    given = re.findall(r'aspectTerm term="([^"]*)"', (MIRROR / name).read_text(encoding="utf-8"))
+    words = sorted(" ".join(term.replace("&quot;", '"').replace("&amp;", "&").split()) for term in given)
+    assert sorted(" ".join(s.text[slice(*span)].split()) for s in found for span in s.spans) == words
