@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: everything is written beside its place and renamed into it."""
+"""Reading and writing files; writes are atomic: to a temporary sibling, then renamed."""
 
 import json
 import os
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; rename it to `path` when the block ends well, delete it otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.name}.part"
@@ -34,7 +34,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder; it replaces `path` when the block ends well and is deleted otherwise."""
     temporary = path.parent / f".{path.name}.part"
     # One may be left by a process that was killed.
@@ -51,7 +51,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -64,7 +64,7 @@ def write_tensors(path: Path, tensors: "Mapping[str, Tensor]") -> None:
     """A safetensors file. The library's own writer reports a full disk in words of its own; Python's raises OSError."""
     from safetensors.torch import save
 
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_bytes(save(dict(tensors)))
 
 
@@ -80,7 +80,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping. Raises InputError with file and line where it is not one, or where a key stands twice."""
+    """A YAML mapping. Raises InputError with file and line where it is not one, or where a key is given twice."""
     import yaml
 
     # The parser in C is ten times as fast, which is half a second for reports.yaml; not every build has it.
@@ -89,7 +89,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
             keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
             for key, _ in node.value:
                 if keys.count(key.value) > 1:
-                    raise InputError(f"{path}, line {key.start_mark.line + 1}: the key {key.value!r} stands twice")
+                    raise InputError(f"{path}, line {key.start_mark.line + 1}: duplicate key {key.value!r}")
             return super().construct_mapping(node, deep)
 
     try:
@@ -104,7 +104,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise InputError(f"{path}: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path}: expected keys and values")
+        raise InputError(f"{path}: expected a mapping of keys to values")
     return content
 
 
@@ -112,7 +112,7 @@ def project_root() -> Path:
     """The checkout that the user works in, also from inside one of DVC's temporary experiment folders.
 
     `dvc queue start` runs each experiment in a copy under .dvc/tmp/exps; what outlives an experiment
-    (the MLflow store, the outbox) belongs to the checkout it was queued from.
+    (the MLflow store) belongs to the checkout it was queued from.
     """
     for folder in ROOT.parents:
         if folder.name == ".dvc":

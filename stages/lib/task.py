@@ -1,17 +1,32 @@
-"""The interface in which stages (verbs) and tasks (nouns) meet; a stage knows no task by name."""
+"""The interface in which stages (verbs) and tasks (nouns) meet; a stage knows no task by name.
+
+A task is a package, stages/tasks/<name>, and each stage imports the one module of it that it needs:
+
+- `preparation`: `Settings` and `prepare(raw, settings) -> Prepared`
+- `training.options`: `Options` of the task and `NETWORKS`, the options of each network; `training.task`: `TASK`, a `Task`
+- `scoring`: `scores`, `outcomes`, `METRICS`, `trivial`, and where there is something to show, `plot_samples` and
+  `diagnostics`
+- `interaction`: `encode_input` and `format_prediction`
+- `statements`: `STATEMENTS`, computed without training
+
+Only `training` shapes weights, so that a change anywhere else leaves a trained run up to date.
+"""
 
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
-
-from pydantic import BaseModel
 
 from stages.lib.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
+
+    Predictor = Callable[["nn.Module", "Batch"], Sequence[Any]]
+
+TASKS = Path(__file__).parents[1] / "tasks"
 
 
 class Batch(NamedTuple):
@@ -22,25 +37,23 @@ class Batch(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """What preprocessing makes: tensors by name, facts about the data (plain JSON values), and the words that the
-    tensors' numbers stand for, in their order.
-    """
+    """What preprocessing makes: tensors by name, metadata (plain JSON values), and the words that token ids stand for."""
 
     tensors: "dict[str, Tensor]"
-    facts: dict[str, Any]
-    words: Sequence[str] = ()
+    metadata: dict[str, Any]
+    vocabulary: Sequence[str] = ()
 
 
-class Example(NamedTuple):
-    """What a user typed, as a batch of one; `notes` say what was done to it, such as words left out."""
+class UserInput(NamedTuple):
+    """What a user typed, as a batch of one; `notes` say what was changed on the way, such as words left out."""
 
     batch: Batch
     notes: tuple[str, ...] = ()
 
 
-class Place(NamedTuple):
-    """Where a training batch stands: the examples `index` [B] of the split, in epoch `epoch`. All that is drawn for it
-    comes from `generator`, seeded by the seed and the step alone, so that a resumed training draws the same.
+class AugmentContext(NamedTuple):
+    """What augmentation may depend on: the examples `index` [B] of the batch, the epoch, and a generator that is seeded
+    by the run's seed and the step alone, so that a resumed training draws the same.
     """
 
     index: "Tensor"
@@ -63,115 +76,80 @@ class Split(ABC):
     def targets(self) -> Sequence[Any]:
         """What is to be predicted, one entry an example."""
 
-    def parts(self, size: int) -> "Iterator[Tensor]":
-        """Indices that cover every example once, in batches that are cheap to evaluate."""
+    def eval_batches(self, size: int) -> "Iterator[Tensor]":
+        """Indices that cover every example once, grouped so that a batch is cheap to evaluate."""
         import torch
 
         return iter(torch.arange(len(self)).split(size))
 
 
-def word_places(starts: "Tensor", lengths: "Tensor") -> "tuple[Tensor, Tensor]":
-    """Where the words of sentences stand in one flat row of all: places [B, T], T the longest length, and whether a
-    word is there [B, T]. Places beyond a sentence's end are 0. Given where each begins and its length, both [B].
-    """
-    import torch
-
-    steps = torch.arange(int(lengths.max()))
-    inside = steps < lengths.unsqueeze(1)
-    return (starts.unsqueeze(1) + steps) * inside, inside
-
-
 class Task(ABC):
-    """One report task. Methods get validated options and never read parameters or paths of their own."""
+    """The training side of a task. Methods get validated options and never read parameters or paths of their own."""
 
-    #: What the data is called beside results, by "real" or "sample".
-    data_name: ClassVar[Mapping[bool, str]]
-    #: Settings of preprocessing, of the task itself (such as the loss), and of each network by its module's name.
-    Preparation: ClassVar[type[BaseModel]]
-    Options: ClassVar[type[BaseModel]]
-    networks: ClassVar[Mapping[str, type[BaseModel]]]
-    #: Splits whose metrics training records, as the curves a report wants, where `load` gives them. Choices go by
-    #: validation all the same.
-    watched: ClassVar[tuple[str, ...]] = ("validation",)
-    #: Splits that evaluation scores, where `load` gives them.
-    held_out: ClassVar[tuple[str, ...]] = ("validation", "test")
-    #: The validation metric that early stopping and best weights go by, and whether more of it is better.
+    #: Name of the data beside results, by "real" or "sample".
+    data_name: ClassVar[Mapping[str, str]]
+    #: Splits whose metrics training logs, where `load` gives them. Choices go by validation alone.
+    logged_splits: ClassVar[tuple[str, ...]] = ("validation",)
+    #: The validation metric that `keep_best` goes by, and whether higher is better.
     monitor: ClassVar[tuple[str, bool]]
-    #: Curve columns for which larger is better; every other curve is an error.
-    rising: ClassVar[frozenset[str]] = frozenset()
+    #: Curve columns for which higher is better; the others are errors.
+    higher_is_better: ClassVar[frozenset[str]] = frozenset()
 
-    def data_called(self, facts: Mapping[str, Any]) -> str:
-        """What the data of these facts are called beside results; a task with several sources says which one."""
-        return self.data_name["sample" if facts["sample"] else "real"]
+    def data_label(self, metadata: Mapping[str, Any]) -> str:
+        """Name of the data of these metadata; a task with several sources says which one."""
+        return self.data_name["sample" if metadata["sample"] else "real"]
+
+    def eval_splits(self, options: Any) -> tuple[str, ...]:  # noqa: ARG002
+        """Splits that evaluation scores, where `load` gives them."""
+        return ("validation", "test")
 
     @abstractmethod
-    def prepare(self, raw: Mapping[str, Path], options: Any) -> Prepared:
-        """Turn the raw data sets (folders by catalogue name) into tensors."""
-
-    @abstractmethod
-    def load(self, tensors: "Mapping[str, Tensor]", facts: Mapping[str, Any], options: Any) -> dict[str, Split]:
+    def load(self, tensors: "Mapping[str, Tensor]", metadata: Mapping[str, Any], options: Any) -> dict[str, Split]:
         """The splits "train" and "test", and "validation" unless the options have it trained on too."""
 
     @abstractmethod
-    def build(self, model: str, network: Any, facts: Mapping[str, Any]) -> "nn.Module":
-        """The network called `model` for data with these facts, its weights drawn from torch's generator."""
+    def build(self, model: str, network: Any, metadata: Mapping[str, Any]) -> "nn.Module":
+        """The network called `model` with its options, for data with these metadata; weights come from torch's generator."""
 
-    @abstractmethod
-    def loss(self, network: "nn.Module", batch: Batch, options: Any) -> "Tensor":
-        """The training loss of a batch, a scalar."""
-
-    def augment(self, batch: Batch, place: Place, options: Any) -> Batch:  # noqa: ARG002
+    def augment(self, batch: Batch, context: AugmentContext, options: Any) -> Batch:  # noqa: ARG002
         """A training batch changed at random, all of it at once; by default as it is."""
         return batch
 
-    def learn(self, network: "nn.Module", batch: Batch, options: Any) -> "tuple[Tensor, dict[str, Tensor]]":
-        """The training loss, and what else of the batch goes into the history, as train_<name>; by default nothing."""
-        return self.loss(network, batch, options), {}
+    @abstractmethod
+    def training_step(self, network: "nn.Module", batch: Batch, options: Any) -> "tuple[Tensor, dict[str, Tensor]]":
+        """The loss (a scalar), and what else of the batch goes into the history, as train_<name>."""
 
     @abstractmethod
     def predict(self, network: "nn.Module", batch: Batch) -> Sequence[Any]:
         """One prediction an example, comparable with `Split.targets`."""
 
-    def further_predictions(self, options: Any) -> "Mapping[str, Callable[[nn.Module, Batch], Sequence[Any]]]":  # noqa: ARG002
-        """Other ways to predict with the same network, whose metrics evaluation adds as <name>_<metric>; by default
-        none.
-        """
+    def extra_predictors(self, options: Any) -> "Mapping[str, Predictor]":  # noqa: ARG002
+        """Other ways to predict with the same network, scored as <split>.<name>_<metric>; by default none."""
         return {}
 
     @abstractmethod
-    def metrics(self, predictions: Sequence[Any], targets: Sequence[Any]) -> dict[str, float]:
-        """Scores by the field's names, cheap enough to take during training."""
-
-    @abstractmethod
-    def example(
-        self,
-        given: Sequence[str],
-        tensors: "Mapping[str, Tensor]",
-        facts: Mapping[str, Any],
-        words: Sequence[str],
-        options: Any,
-    ) -> Example:
-        """What a user typed, for `predict`. Raises InputError where that is not what the task wants."""
-
-    @abstractmethod
-    def describe(self, prediction: Any, given: Sequence[str], facts: Mapping[str, Any]) -> str:
-        """One of `predict`'s predictions in words, for the user who gave `given`."""
-
-    def exhibits(self, split: Split, predictions: Sequence[Any]) -> "dict[str, Tensor]":  # noqa: ARG002
-        """Test examples that a figure shows beside their predictions, as tensors by name; by default none."""
-        return {}
-
-    def scores(self, predictions: Sequence[Any], targets: Sequence[Any]) -> dict[str, float]:
-        """All scores of the evaluation stage; by default those of `metrics`."""
-        return self.metrics(predictions, targets)
+    def curve_metrics(self, predictions: Sequence[Any], targets: Sequence[Any]) -> dict[str, float]:
+        """Metrics cheap enough to take during training; equal to those of the same name in `scoring`."""
 
 
-def get(name: str) -> Task:
-    """The task of the package stages/tasks/<name>, which names it `TASK`."""
-    known = sorted(path.parent.name for path in (Path(__file__).parents[1] / "tasks").glob("*/__init__.py"))
-    if name not in known:
-        raise InputError(f"task: {name!r} is not known; choose one of {', '.join(known)}")
-    task = getattr(importlib.import_module(f"stages.tasks.{name}"), "TASK", None)
-    if task is None:
-        raise InputError(f"task: {name!r} is computed by `python -m stages.compute` and has nothing to train or prepare")
+def task_names() -> list[str]:
+    """The packages of stages/tasks."""
+    return sorted(path.parent.name for path in TASKS.glob("*/__init__.py"))
+
+
+def task_module(task: str, part: str) -> ModuleType:
+    """A module of a task's package, such as "scoring". Raises InputError for an unknown task and for a part that this
+    task does not have.
+    """
+    if task not in task_names():
+        raise InputError(f"task {task!r} is unknown; choose one of {', '.join(task_names())}")
+    path = TASKS.joinpath(task, *part.split("."))
+    if not path.with_suffix(".py").is_file() and not (path / "__init__.py").is_file():
+        raise InputError(f"task {task!r} has no {part.replace('.', ' ')}: nothing to run for it here")
+    return importlib.import_module(f"stages.tasks.{task}.{part}")
+
+
+def get_task(name: str) -> Task:
+    """The `Task` of the package stages/tasks/<name>."""
+    task: Task = task_module(name, "training.task").TASK
     return task

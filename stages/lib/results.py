@@ -1,0 +1,153 @@
+"""What evaluation leaves for figures, verdicts and MLflow: metrics/<profile>/evaluations/<group>.
+
+- scores.json: what trained and scored each run, and its scores by seed
+- outcomes.parquet: one row an example, run and seed, with what its metrics are computed from
+- examples.parquet: split, example and a hash of the input, so that outcomes can be told to belong to other data
+- histories.parquet: the training histories, one row a step or epoch, run and seed
+- tables.parquet: rows of computed statements
+- plot_samples/<run>-seed-<n>.safetensors: tensors that figures show
+
+Nothing here needs models/, so that verdicts, figures and the page can be made again where nothing was trained.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from stages.lib.errors import InputError
+from stages.lib.files import atomic_folder, read_json, write_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+KEYS = ["run", "seed", "split", "example"]
+
+
+@dataclass(frozen=True)
+class MetricDefinition:
+    """How a metric follows from columns of the outcomes.
+
+    mean: of one column over the examples · ratio metrics from true positives, false positives and false negatives
+    (columns in this order): precision, recall, f1 · pearson, spearman: of two columns (prediction, target) ·
+    seed: no function of single examples; one number a seed, from scores.json.
+    """
+
+    kind: Literal["mean", "precision", "recall", "f1", "pearson", "spearman", "seed"]
+    columns: tuple[str, ...] = ()
+    larger_is_better: bool = False
+
+
+@dataclass
+class Group:
+    """The evaluation of one group of runs, read lazily from its folder."""
+
+    folder: Path
+    scores: dict[str, Any] = field(repr=False)
+
+    @cached_property
+    def outcomes(self) -> "pd.DataFrame | None":
+        """Columns run, seed, split, example and the task's; None where examples were not stored."""
+        return self._table("outcomes")
+
+    @cached_property
+    def examples(self) -> "pd.DataFrame | None":
+        return self._table("examples")
+
+    @cached_property
+    def histories(self) -> "pd.DataFrame | None":
+        """Columns run, seed, step, epoch, lr and the curves; NaN where a step has no value."""
+        return self._table("histories")
+
+    @cached_property
+    def tables(self) -> "pd.DataFrame | None":
+        """Rows of computed statements: run, seed and each statement's own columns."""
+        return self._table("tables")
+
+    def history(self, run: str, seed: int) -> "pd.DataFrame":
+        """One training's history. Raises InputError where it was not stored."""
+        rows = self.histories
+        if rows is not None:
+            rows = rows[(rows["run"] == run) & (rows["seed"] == seed)]
+        if rows is None or rows.empty:
+            raise InputError(f"{self.folder}/histories.parquet has no history of {run}, seed {seed}; evaluate it again")
+        return rows.dropna(axis="columns", how="all").reset_index(drop=True)
+
+    def plot_samples(self, run: str) -> "dict[int, dict[str, np.ndarray]]":
+        """Tensors that figures show, by seed. Raises InputError where there are none."""
+        from safetensors.numpy import load_file
+
+        paths = {int(path.stem.rpartition("-seed-")[2]): path for path in self.folder.glob(f"plot_samples/{run}-seed-*")}
+        if not paths:
+            raise InputError(f"{self.folder}/plot_samples has none of {run}; `dvc repro evaluate@{self.folder.name}`")
+        return {seed: load_file(paths[seed]) for seed in sorted(paths)}
+
+    def _table(self, name: str) -> "pd.DataFrame | None":
+        path = self.folder / f"{name}.parquet"
+        return read_table(path) if path.is_file() else None
+
+
+def group_folder(profile: str, group: str, root: Path = Path()) -> Path:
+    """Where the evaluation of a group is kept."""
+    return root / "metrics" / profile / "evaluations" / group
+
+
+def read_group(profile: str, group: str, root: Path = Path()) -> Group:
+    """The evaluation of a group. Raises InputError where it has not been evaluated."""
+    folder = group_folder(profile, group, root)
+    if not (folder / "scores.json").is_file():
+        raise InputError(f"{folder}/scores.json does not exist; {remedy(profile, f'evaluate@{group}')} makes it")
+    return Group(folder, read_json(folder / "scores.json"))
+
+
+def remedy(profile: str, target: str) -> str:
+    """The command that makes what is missing."""
+    return f"`dvc repro {target}`" if profile == "sample" else f"`dvc repro {profile}/dvc.yaml:{target}`"
+
+
+def write_group(
+    folder: Path,
+    scores: Mapping[str, Any],
+    tables: "Mapping[str, Sequence[pd.DataFrame]]",
+    plot_samples: Mapping[str, bytes] | None = None,
+) -> None:
+    """Write a group's evaluation in one step. `tables`: by file name without ending, frames to be stacked; empty ones
+    leave no file. `plot_samples`: content of safetensors files by `<run>-seed-<n>`.
+    """
+    import pandas as pd
+
+    with atomic_folder(folder) as temporary:
+        for name, frames in tables.items():
+            if frames:
+                write_table(temporary / f"{name}.parquet", pd.concat(frames, ignore_index=True))
+        for name, content in (plot_samples or {}).items():
+            (temporary / "plot_samples").mkdir(exist_ok=True)
+            (temporary / "plot_samples" / f"{name}.safetensors").write_bytes(content)
+        write_json(temporary / "scores.json", scores)
+
+
+def write_table(path: Path, table: "pd.DataFrame") -> None:
+    """A Parquet file of the same bytes for the same table: floats in single precision, text as dictionaries."""
+    import numpy as np
+
+    slim = {}
+    for name, column in table.items():
+        if column.dtype == np.float64:
+            slim[name] = column.astype(np.float32)
+        elif column.dtype == np.int64 and len(column) and abs(column).max() < 2**31:
+            slim[name] = column.astype(np.int32)
+    table.assign(**slim).to_parquet(path, engine="pyarrow", compression="zstd", compression_level=9, index=False)
+
+
+def read_table(path: Path) -> "pd.DataFrame":
+    """A Parquet file. Raises InputError where it is damaged."""
+    import pandas as pd
+    import pyarrow
+
+    try:
+        return pd.read_parquet(path, engine="pyarrow")
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: damaged ({reason}); delete it and evaluate the group again") from None
