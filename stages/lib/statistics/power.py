@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from scipy import optimize, stats
+from scipy import special, stats
 
 from stages.lib.statistics.estimates import satterthwaite
 
@@ -21,11 +21,8 @@ def detectable(standard_error: float, degrees: float, quantile: float = 0.975, p
         return 0.0
     if degrees > 1e5:
         return float(stats.norm.ppf(quantile) + stats.norm.ppf(power)) * standard_error
-    limit = float(stats.t.ppf(quantile, degrees))
-    shift = optimize.brentq(
-        lambda value: stats.nct.sf(limit, degrees, value) - power, 0.0, 3 * limit + 10, xtol=1e-6, rtol=1e-8
-    )
-    return float(shift) * standard_error
+    # scipy has the noncentrality that leaves 1 - power below the limit.
+    return float(special.nctdtrinc(degrees, 1 - power, stats.t.ppf(quantile, degrees))) * standard_error
 
 
 class Meetable(NamedTuple):
