@@ -1,4 +1,27 @@
-from stages.lib.errors import run
-from stages.plot import main
+"""Draw one figure of reports/*.yaml: metrics/<profile>/figures/<id>.svg, .png, and .csv with all that is drawn."""
+
+import argparse
+
+from stages.lib.errors import InputError, run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--profile", required=True, choices=("sample", "full"))
+    parser.add_argument("--figure", required=True, metavar="ID", help="a figure of reports/*.yaml")
+    # dvc.yaml appends the whole entry, so that DVC draws a changed figure again; it is read from reports/, with its
+    # types.
+    arguments, _ = parser.parse_known_args()
+
+    from stages.lib.config import load_reports
+
+    figures = load_reports().figures
+    if arguments.figure not in figures:
+        raise InputError(f"reports/ has no figure {arguments.figure!r}; it has {', '.join(figures) or 'none'}")
+
+    from stages.plot.drawing import draw_figure
+
+    print(*draw_figure(arguments.figure, figures[arguments.figure], arguments.profile), sep="\n")
+
 
 run(main)

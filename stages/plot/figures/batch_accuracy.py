@@ -1,50 +1,37 @@
-"""The kind `batch_accuracy`: the accuracy of each batch of test examples, as report B draws it after training."""
-
-import ast
+"""The kind `batch_accuracy`: the accuracy of each batch of test images, as report B draws it after training."""
 
 import numpy as np
-from matplotlib.axes import Axes
+import pandas as pd
 
-from stages.plot.figures import FigureEntry, Sources, Table
-from stages.plot.figures.style import stroke
+from stages.lib.figures import BatchAccuracy
+from stages.plot.evaluations import Evaluations
+from stages.plot.style import Sheet, stroke
 
-
-class Entry(FigureEntry):
-    batch_size: int = 50
-    x_label: str
-    y_label: str
+BATCH = 50
 
 
-def read(entry: Entry, sources: Sources) -> Table:
-    """Run, seed, x (the batch, from 1), value and smoothed (the accuracy over all batches so far)."""
-    rows = []
-    for run, label in entry.runs.items():
-        for seed, lines in sources.table(run).items():
-            hits = np.array(
-                [
-                    int(np.argmax(ast.literal_eval(line["prediction"]))) == int(line["target"])
-                    for line in lines
-                    if line["split"] == "test"
-                ]
-            )
-            # The file goes class by class; the report's test batches are mixed.
-            hits = hits[np.random.default_rng(0).permutation(len(hits))]
-            ends = range(entry.batch_size, len(hits) + 1, entry.batch_size)
-            rows += [
-                (label, seed, number, float(hits[end - entry.batch_size : end].mean()), float(hits[:end].mean()))
-                for number, end in enumerate(ends, start=1)
-            ]
-    return Table(("run", "seed", "x", "value", "smoothed"), rows)
+def read(figure: BatchAccuracy, evaluations: Evaluations) -> pd.DataFrame:
+    """Columns run, seed, x (batch, from 1), value, smoothed (accuracy over all batches so far)."""
+    frames = []
+    for run, label in figure.runs.items():
+        seed, rows = next(evaluations.outcomes(run, "test", "target", "prediction"))
+        correct = (rows["target"] == rows["prediction"]).to_numpy(float)
+        # The file goes class by class; the report's test batches are mixed.
+        correct = correct[np.random.default_rng(0).permutation(len(correct))]
+        batches = correct[: len(correct) // BATCH * BATCH].reshape(-1, BATCH).mean(axis=1)
+        number = np.arange(1, len(batches) + 1)
+        columns = {"run": label, "seed": seed, "x": number, "value": batches, "smoothed": batches.cumsum() / number}
+        frames.append(pd.DataFrame(columns))
+    return pd.concat(frames, ignore_index=True)
 
 
-def draw(entry: Entry, table: Table, axes: Axes) -> None:
-    """A point a batch, and the line that their mean follows."""
-    for index, run in enumerate(dict.fromkeys(row[0] for row in table.rows)):
+def draw(figure: BatchAccuracy, table: pd.DataFrame, sheet: Sheet) -> None:
+    axes = sheet.axes(xlabel=figure.x_label, ylabel=figure.y_label)
+    for index, (label, rows) in enumerate(table.groupby("run", sort=False)):
         look = stroke(index)
-        seed = next(row[1] for row in table.rows if row[0] == run)
-        x, value, mean = np.array([row[2:] for row in table.rows if row[:2] == (run, seed)]).T
-        axes.plot(x, value, ".", color=look.color, alpha=0.45, ms=5, zorder=2)
-        axes.plot(x, mean, color=look.color, linestyle=look.dashes, linewidth=1.9, label=run, zorder=3)
-    axes.set_xlabel(entry.x_label)
-    axes.set_ylabel(entry.y_label)
+        axes.plot(rows["x"], rows["value"], ".", color=look.color, alpha=0.45, ms=5, zorder=2)
+        axes.plot(
+            rows["x"], rows["smoothed"], color=look.color, linestyle=look.dashes, linewidth=1.9, label=label, zorder=3
+        )
     axes.margins(x=0.01)
+    axes.locator_params(axis="x", integer=True)

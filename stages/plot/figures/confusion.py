@@ -1,56 +1,42 @@
-"""The kind `confusion`: of each class's test examples, the share that was taken for each class.
-
-One run, its first seed. Predictions are lists with one probability a class, targets the class's number.
-"""
-
-import ast
+"""The kind `confusion`: of each class's test examples, the share that was taken for each class; mean over seeds."""
 
 import numpy as np
-from matplotlib.axes import Axes
+import pandas as pd
 
-from stages.plot.figures import FigureEntry, Sources, Table
-from stages.plot.figures.style import INK
-
-
-class Entry(FigureEntry):
-    """`classes`: the names, in the order of their numbers."""
-
-    classes: list[str]
-    x_label: str
-    y_label: str
+from stages.lib.errors import InputError
+from stages.lib.figures import Confusion
+from stages.plot.evaluations import Evaluations
+from stages.plot.style import INK, Sheet
 
 
-def read(entry: Entry, sources: Sources) -> Table:
-    """Run, seed, target, x (the class that was predicted), examples, and their share of the target's (smoothed)."""
-    (run, label), *_ = entry.runs.items()
-    seed, lines = next(iter(sources.table(run).items()))
-    counts = np.zeros((len(entry.classes), len(entry.classes)), dtype=int)
-    for line in lines:
-        if line["split"] == "test":
-            counts[int(line["target"]), int(np.argmax(ast.literal_eval(line["prediction"])))] += 1
-    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    rows = [
-        (label, seed, target, guess, int(counts[i, j]), float(shares[i, j]))
-        for i, target in enumerate(entry.classes)
-        for j, guess in enumerate(entry.classes)
-    ]
-    return Table(("run", "seed", "target", "x", "value", "smoothed"), rows)
+def read(figure: Confusion, evaluations: Evaluations) -> pd.DataFrame:
+    """Columns run, seed, target, x (predicted class), value (examples), smoothed (their share of the target's)."""
+    from sklearn.metrics import confusion_matrix
+
+    size = len(figure.classes)
+    frames = []
+    for run, label in figure.runs.items():
+        for seed, rows in evaluations.outcomes(run, "test", "target", "prediction"):
+            if rows[["target", "prediction"]].to_numpy().max() >= size:
+                raise InputError(f"classes: {size} names, but {run} knows more classes")
+            counts = confusion_matrix(rows["target"], rows["prediction"], labels=range(size))
+            shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+            columns = {"run": label, "seed": seed, "target": np.repeat(figure.classes, size)}
+            columns |= {"x": figure.classes * size, "value": counts.ravel(), "smoothed": shares.ravel()}
+            frames.append(pd.DataFrame(columns))
+    return pd.concat(frames, ignore_index=True)
 
 
-def draw(entry: Entry, table: Table, axes: Axes) -> None:
+def draw(figure: Confusion, table: pd.DataFrame, sheet: Sheet) -> None:
     """Darker where more; per cent where there is at least half of one."""
-    size = len(entry.classes)
-    shares = np.array([row[-1] for row in table.rows]).reshape(size, size)
+    axes = sheet.axes(xlabel=figure.x_label, ylabel=figure.y_label)
+    names = figure.classes
+    shares = table.pivot_table(index="target", columns="x", values="smoothed").loc[names, names].to_numpy()
     axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for (i, j), share in np.ndenumerate(shares):
+    for (row, column), share in np.ndenumerate(shares):
         if share >= 0.005:
-            axes.text(
-                j, i, f"{100 * share:.0f}", ha="center", va="center", fontsize=8, color="white" if share > 0.4 else INK
-            )
-    axes.set_xticks(range(size), entry.classes, rotation=30, ha="right", fontsize=8)
-    axes.set_yticks(range(size), entry.classes, fontsize=8)
+            color = "white" if share > 0.4 else INK
+            axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=8.5, color=color)
+    axes.set_xticks(range(len(names)), names, rotation=30, ha="right", rotation_mode="anchor", fontsize=9)
+    axes.set_yticks(range(len(names)), names, fontsize=9)
     axes.grid(visible=False)
-    axes.set_xlabel(entry.x_label)
-    axes.set_ylabel(entry.y_label)
-    left, bottom, width, height = axes.get_position().bounds
-    axes.set_position((left + 0.06, bottom + 0.06, width - 0.06, height + 0.03))

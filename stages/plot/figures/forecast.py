@@ -1,82 +1,59 @@
 """The kind `forecast`: what was predicted along a sequence beside what came, or how the error grows on the way.
 
-Reads the predictions that evaluation left: lists with None where a real point was known.
+Reads the outcomes `start` (points known), `target` (the whole sequence, T points) and `forecast` (the T − start
+points after those).
 """
 
-import ast
-from typing import Any, Literal
-
 import numpy as np
-from matplotlib.axes import Axes
+import pandas as pd
 
-from stages.lib.errors import InputError
-from stages.plot.figures import FigureEntry, Sources, Table
-from stages.plot.figures.curves import smooth
-from stages.plot.figures.style import MUTED, stroke
+from stages.lib.figures import Forecast
+from stages.plot.bands import across_seeds, draw_band
+from stages.plot.evaluations import Evaluations
+from stages.plot.smoothing import smooth_log
+from stages.plot.style import MUTED, Sheet
 
 REAL = "real"
 
 
-class Entry(FigureEntry):
-    """`split`: the sequences to show · `from_first`: forecasts from the first point, else those from the middle ·
-    `example`: which of them (values).
+def read(figure: Forecast, evaluations: Evaluations) -> pd.DataFrame:
+    """Columns run, seed, x, value, smoothed.
+
+    values: the first sequence, x from 0, and the first seed's forecasts of it. error: squared error, mean over all
+    sequences, of every seed, x the distance from the last known point.
     """
-
-    show: Literal["values", "error"] = "values"
-    split: str = "test"
-    from_first: bool = False
-    example: int = 0
-    x_label: str
-    y_label: str
-
-
-def read(entry: Entry, sources: Sources) -> Table:
-    """Values: the first seed's forecasts of one sequence, and the sequence. Error: mean square over all, every seed."""
-    rows: list[tuple[Any, ...]] = []
-    for run, label in entry.runs.items():
-        for seed, lines in sources.table(run).items():
-            pairs = [
-                (ast.literal_eval(line["target"]), ast.literal_eval(line["prediction"]))
-                for line in lines
-                if line["split"] == entry.split
-            ]
-            known = {pair[1].count(None) for pair in pairs}
-            start = min(known) if entry.from_first else max(known)
-            pairs = [(real, forecast) for real, forecast in pairs if forecast.count(None) == start]
-            if entry.show == "error":
-                errors = np.mean([np.subtract(f[start:], real[start:]) ** 2 for real, f in pairs], axis=0)
-                # Errors span decades, and a forecast crosses the real curve now and then: smoothed as logarithms.
-                smoothed = np.exp(smooth(np.log(np.maximum(errors, 1e-12))))
-                rows += [(label, seed, x + 1, y, z) for x, (y, z) in enumerate(zip(errors, smoothed, strict=True))]
+    frames = []
+    for run, label in figure.runs.items():
+        for seed, rows in evaluations.outcomes(run, figure.split, "start", "target", "forecast"):
+            start = int(rows["start"].min() if figure.from_first else rows["start"].max())
+            rows = rows[rows["start"] == start]
+            targets, forecasts = np.stack(rows["target"]), np.stack(rows["forecast"])
+            if figure.show == "error":
+                errors = ((forecasts - targets[:, start:]) ** 2).mean(axis=0, dtype=float)
+                x = np.arange(1, len(errors) + 1)
+                # Errors span decades; where a forecast crosses the sequence they are 0.
+                smoothed = smooth_log(x, np.maximum(errors, 1e-12))
+                frames.append(pd.DataFrame({"run": label, "seed": seed, "x": x, "value": errors, "smoothed": smoothed}))
                 continue
-            if entry.example >= len(pairs):
-                raise InputError(f"reports.yaml: a figure's example {entry.example}: the run {run!r} has {len(pairs)}")
-            real, forecast = pairs[entry.example]
-            if not rows:
-                rows += [(REAL, 0, x, y, y) for x, y in enumerate(real)]
-            rows += [(label, seed, x, forecast[x], forecast[x]) for x in range(start, len(forecast))]
+            if not frames:
+                frames.append(_series(REAL, 0, 0, targets[0]))
+            frames.append(_series(label, seed, start, forecasts[0]))
             break
-    return Table(("run", "seed", "x", "value", "smoothed"), rows)
+    return pd.concat(frames, ignore_index=True)
 
 
-def draw(entry: Entry, table: Table, axes: Axes) -> None:
-    """Real points grey and thick below the forecasts; errors on a log axis, the mean of seeds over their band."""
-    for index, run in enumerate(name for name in dict.fromkeys(row[0] for row in table.rows) if name != REAL):
-        look = stroke(index)
-        seeds: dict[int, list[tuple[float, float]]] = {}
-        for _, seed, x, _, value in (row for row in table.rows if row[0] == run):
-            seeds.setdefault(seed, []).append((x, value))
-        x, _ = np.array(next(iter(seeds.values()))).T
-        values = np.array([[value for _, value in points] for points in seeds.values()])
-        if entry.show == "error":
-            axes.fill_between(x, values.min(0), values.max(0), color=look.color, alpha=0.16, linewidth=0, zorder=2)
-            values = np.exp(np.log(values).mean(0, keepdims=True))
-        axes.plot(x, values[0], color=look.color, linestyle=look.dashes, linewidth=1.6, label=run, zorder=3)
-    real = np.array([(row[2], row[3]) for row in table.rows if row[0] == REAL])
-    if len(real):
-        axes.plot(*real.T, color=MUTED, linewidth=3.2, alpha=0.45, label=REAL, zorder=2)
-    if entry.show == "error":
-        axes.set_yscale("log")
-    axes.set_xlabel(entry.x_label)
-    axes.set_ylabel(entry.y_label)
+def _series(label: str, seed: int, start: int, values: np.ndarray) -> pd.DataFrame:
+    x = np.arange(start, start + len(values))
+    return pd.DataFrame({"run": label, "seed": seed, "x": x, "value": values, "smoothed": values})
+
+
+def draw(figure: Forecast, table: pd.DataFrame, sheet: Sheet) -> None:
+    """Real points grey and thick below the forecasts; errors on a log axis."""
+    is_error = figure.show == "error"
+    axes = sheet.axes(xlabel=figure.x_label, ylabel=figure.y_label, yscale="log" if is_error else "linear")
+    real, forecasts = table[table["run"] == REAL], table[table["run"] != REAL]
+    if not is_error:
+        axes.plot(real["x"], real["smoothed"], color=MUTED, linewidth=3.2, alpha=0.45, label=REAL, zorder=2)
+    for index, (label, rows) in enumerate(forecasts.groupby("run", sort=False)):
+        draw_band(axes, index, label, across_seeds(rows, "smoothed", geometric=is_error), width=1.6)
     axes.margins(x=0.01)

@@ -1,57 +1,25 @@
-"""The kind `lines`: the series of one run's table, y against x; several seeds as their mean over a band."""
+"""The kind `lines`: the series of a computed statement's table, y against x; columns series, x and y."""
 
-from typing import Literal
+import pandas as pd
 
-import numpy as np
-from matplotlib.axes import Axes
-
-from stages.plot.figures import FigureEntry, Sources, Table
-from stages.plot.figures.style import stroke
-
-
-class Entry(FigureEntry):
-    x_label: str
-    y_label: str
-    x_scale: Literal["linear", "log"] = "linear"
-    y_scale: Literal["linear", "log"] = "linear"
+from stages.lib.figures import Lines
+from stages.plot.bands import across_seeds, draw_band
+from stages.plot.evaluations import Evaluations
+from stages.plot.style import Sheet
 
 
-def read(entry: Entry, sources: Sources) -> Table:
-    """Run (the series' name), seed, x, value and smoothed; the last two are the same, as nothing is smoothed here."""
-    rows = [
-        (line["series"], seed, float(line["x"]), float(line["y"]), float(line["y"]))
-        for run in entry.runs
-        for seed, lines in sources.table(run).items()
-        for line in lines
-    ]
-    return Table(("run", "seed", "x", "value", "smoothed"), rows)
+def read(figure: Lines, evaluations: Evaluations) -> pd.DataFrame:
+    """Columns run (the series), seed, x, value and smoothed, which repeats the value."""
+    frames = []
+    for run in figure.runs:
+        for seed, rows in evaluations.tables(run, "series", "x", "y"):
+            columns = {"run": rows["series"], "seed": seed, "x": rows["x"], "value": rows["y"], "smoothed": rows["y"]}
+            frames.append(pd.DataFrame(columns))
+    return pd.concat(frames, ignore_index=True)
 
 
-def draw(entry: Entry, table: Table, axes: Axes) -> None:
-    """A line a series; over several seeds the mean (on a log axis the geometric one), and lowest to highest."""
-    for index, series in enumerate(dict.fromkeys(row[0] for row in table.rows)):
-        look = stroke(index)
-        seeds: dict[int, list[tuple[float, float]]] = {}
-        for _, seed, x, value, _ in (row for row in table.rows if row[0] == series):
-            seeds.setdefault(seed, []).append((x, value))
-        x, _ = np.array(next(iter(seeds.values()))).T
-        values = np.array([[value for _, value in points] for points in seeds.values()])
-        middle = np.exp(np.log(values).mean(0)) if entry.y_scale == "log" else values.mean(0)
-        marker = "o" if len(x) < 12 else ""
-        axes.fill_between(x, values.min(0), values.max(0), color=look.color, alpha=0.16, linewidth=0, zorder=2)
-        axes.plot(
-            x,
-            middle,
-            color=look.color,
-            linestyle=look.dashes,
-            linewidth=1.9,
-            marker=marker,
-            ms=4,
-            label=series,
-            zorder=3,
-        )
-    axes.set_xscale(entry.x_scale)
-    axes.set_yscale(entry.y_scale)
-    axes.set_xlabel(entry.x_label)
-    axes.set_ylabel(entry.y_label)
+def draw(figure: Lines, table: pd.DataFrame, sheet: Sheet) -> None:
+    axes = sheet.axes(xlabel=figure.x_label, ylabel=figure.y_label, xscale=figure.x_scale, yscale=figure.y_scale)
+    for index, (series, rows) in enumerate(table.groupby("run", sort=False)):
+        draw_band(axes, index, series, across_seeds(rows, "smoothed", geometric=figure.y_scale == "log"))
     axes.margins(x=0.01)

@@ -1,55 +1,46 @@
-"""The kind `matrices`: small matrices of numbers side by side, and below each what was made of it."""
+"""The kind `matrices`: small matrices of a computed statement side by side, and below each what was made of it.
 
-import numpy as np
-from matplotlib.axes import Axes
+Reads tables with the columns matrix, part, row, column and value.
+"""
+
+import pandas as pd
 from matplotlib.patches import Rectangle
 
-from stages.plot.figures import FigureEntry, Sources, Table
-from stages.plot.figures.style import INK, MUTED, PALETTE
+from stages.lib.figures import Matrices
+from stages.plot.evaluations import Evaluations
+from stages.plot.style import INK, MUTED, PALETTE, Sheet
 
-GAP = 1.6
-
-
-class Entry(FigureEntry):
-    x_label: str = ""
-    y_label: str = ""
+_BETWEEN = 1.6  # cells between a matrix and what is below it
 
 
-def read(entry: Entry, sources: Sources) -> Table:
-    """Run (the matrix), seed, part, x and y (column and row), value; `smoothed` repeats it for `dvc plots`."""
-    rows = [
-        (
-            line["matrix"].replace("_", " "),
-            seed,
-            line["part"],
-            int(line["column"]),
-            int(line["row"]),
-            float(line["value"]),
-        )
-        for run in entry.runs
-        for seed, lines in sources.table(run).items()
-        for line in lines
-    ]
-    return Table(("run", "seed", "part", "x", "row", "value", "smoothed"), [(*row, row[-1]) for row in rows])
+def read(figure: Matrices, evaluations: Evaluations) -> pd.DataFrame:
+    """Columns run (the matrix), seed, part, x (column), row, value; `smoothed` repeats the value for `dvc plots`."""
+    frames = []
+    for run in figure.runs:
+        for seed, rows in evaluations.tables(run, "matrix", "part", "row", "column", "value"):
+            columns = {"run": rows["matrix"].str.replace("_", " "), "seed": seed, "part": rows["part"]}
+            columns |= {"x": rows["column"].astype(int), "row": rows["row"].astype(int)}
+            columns |= {"value": rows["value"], "smoothed": rows["value"]}
+            frames.append(pd.DataFrame(columns))
+    return pd.concat(frames, ignore_index=True)
 
 
-def draw(entry: Entry, table: Table, axes: Axes) -> None:  # noqa: ARG001
+def draw(figure: Matrices, table: pd.DataFrame, sheet: Sheet) -> None:  # noqa: ARG001
     """Cells as squares with their values; those other than 0 are shaded."""
+    axes = sheet.axes()
     left, bottom = 0.0, 0.0
-    for matrix in dict.fromkeys(row[0] for row in table.rows):
+    for matrix, parts in table.groupby("run", sort=False):
         top, width = 0.0, 0
-        for part in dict.fromkeys(row[2] for row in table.rows if row[0] == matrix):
-            cells = {(row[4], row[3]): row[5] for row in table.rows if row[0] == matrix and row[2] == part}
-            rows, columns = np.array(list(cells)).max(0) + 1
-            axes.text(left, top - 0.45, matrix if not top else part, fontsize=9, color=INK)
-            for (row, column), value in cells.items():
-                shade = PALETTE[0] if value else "white"
-                axes.add_patch(
-                    Rectangle((left + column, top + row), 1, 1, facecolor=shade, edgecolor=MUTED, alpha=0.25)
-                )
-                axes.text(left + column + 0.5, top + row + 0.5, f"{value:g}", ha="center", va="center", fontsize=9)
-            top += rows + GAP
-            width = max(width, columns, 5)
+        for part, cells in parts.groupby("part", sort=False):
+            axes.text(left, top - 0.45, part if top else matrix, fontsize=9, color=INK)
+            for cell in cells.itertuples():
+                at = (left + cell.x, top + cell.row)
+                shade = PALETTE[0] if cell.value else "white"
+                axes.add_patch(Rectangle(at, 1, 1, facecolor=shade, edgecolor=MUTED, alpha=0.25))
+                axes.text(at[0] + 0.5, at[1] + 0.5, f"{cell.value:g}", ha="center", va="center", fontsize=9)
+            top += cells["row"].max() + 1 + _BETWEEN
+            # Names take about five cells.
+            width = max(width, cells["x"].max() + 1, 5)
         left, bottom = left + width + 0.8, max(bottom, top)
     axes.set_xlim(-0.3, left)
     axes.set_ylim(bottom, -1.6)

@@ -1,57 +1,50 @@
-"""The kind `mistakes`: the test images that a run was most sure of and wrong about. One run, its first seed.
+"""The kind `mistakes`: the test images that a run was most sure of and wrong about, of its first seed.
 
-Reads what evaluation laid beside the predictions: `images` [n, H, W, 3], `index`, `target`, `guess`, `confidence` [n].
+Evaluation keeps them as plot samples: `images` [n, H, W, 3] bytes, `index`, `target`, `prediction`, `confidence` [n].
 """
 
 import numpy as np
-from matplotlib.axes import Axes
+import pandas as pd
 
-from stages.plot.figures import FigureEntry, Sources, Table
-from stages.plot.figures.style import INK
+from stages.lib.errors import InputError
+from stages.lib.figures import Mistakes
+from stages.plot.evaluations import Evaluations
+from stages.plot.style import INK, Sheet
 
 COLUMNS = 5
 
 
-class Entry(FigureEntry):
-    """`classes`: the names, in the order of their numbers."""
-
-    classes: list[str]
-    x_label: str = "image"
-    y_label: str = "confidence"
-
-
-def read(entry: Entry, sources: Sources) -> Table:
-    """Run, seed, x (the image's place among the test images), target, guess, value and smoothed (the confidence), side,
-    and its pixels as hexadecimal digits.
+def read(figure: Mistakes, evaluations: Evaluations) -> pd.DataFrame:
+    """Columns run, seed, x (position in the test split), target, prediction, value and smoothed (the confidence),
+    side (pixels) and the image's bytes as hexadecimal digits.
     """
-    (run, label), *_ = entry.runs.items()
-    seed, found = next(iter(sources.tensors(run).items()))
-    rows = [
-        (
-            *(label, seed, int(found["index"][i]), entry.classes[found["target"][i]], entry.classes[found["guess"][i]]),
-            *(float(found["confidence"][i]), float(found["confidence"][i])),
-            *(image.shape[0], np.ascontiguousarray(image).tobytes().hex()),
-        )
-        for i, image in enumerate(found["images"])
-    ]
-    return Table(("run", "seed", "x", "target", "guess", "value", "smoothed", "side", "pixels"), rows)
+    ((run, label),) = figure.runs.items()
+    seed, samples = next(iter(evaluations.plot_samples(run).items()))
+    if max(samples["target"].max(initial=0), samples["prediction"].max(initial=0)) >= len(figure.classes):
+        raise InputError(f"classes: {len(figure.classes)} names, but {run} knows more classes")
+    return pd.DataFrame(
+        {
+            "run": label,
+            "seed": seed,
+            "x": samples["index"],
+            "target": [figure.classes[i] for i in samples["target"]],
+            "prediction": [figure.classes[i] for i in samples["prediction"]],
+            "value": samples["confidence"],
+            "smoothed": samples["confidence"],
+            "side": samples["images"].shape[1],
+            "pixels": [np.ascontiguousarray(image).tobytes().hex() for image in samples["images"]],
+        }
+    )
 
 
-def draw(entry: Entry, table: Table, axes: Axes) -> None:  # noqa: ARG001
-    """Rows of images; below each what it was taken for, how surely, and what it is."""
-    axes.axis("off")
-    down = -(-len(table.rows) // COLUMNS)
-    for place, (_, _, _, target, guess, confidence, _, side, pixels) in enumerate(table.rows):
-        row, column = divmod(place, COLUMNS)
-        cell = axes.inset_axes((column / COLUMNS, 1.1 - (row + 0.8) / down * 1.14, 0.9 / COLUMNS, 0.78 / down))
-        image = np.frombuffer(bytes.fromhex(pixels), np.uint8).reshape(side, -1, 3)
-        cell.imshow(image, interpolation="nearest")
-        cell.axis("off")
-        cell.text(
-            *(0.5, -0.06, f"{guess} {confidence:.0%}\nis: {target}"),
-            transform=cell.transAxes,
-            ha="center",
-            va="top",
-            fontsize=7.5,
-            color=INK,
-        )
+def draw(figure: Mistakes, table: pd.DataFrame, sheet: Sheet) -> None:  # noqa: ARG001
+    rows = max(-(-len(table) // COLUMNS), 1)
+    cells = sheet.subplots(rows, COLUMNS)
+    sheet.set_height(0.7 + 1.6 * rows)
+    for axes in cells:
+        axes.axis("off")
+    for axes, image in zip(cells, table.itertuples(), strict=False):
+        pixels = np.frombuffer(bytes.fromhex(image.pixels), np.uint8).reshape(image.side, -1, 3)
+        axes.imshow(pixels, interpolation="nearest")
+        below = f"{image.prediction} {image.value:.0%}\nis: {image.target}"
+        axes.text(0.5, -0.05, below, transform=axes.transAxes, ha="center", va="top", fontsize=8.5, color=INK)

@@ -1,0 +1,141 @@
+"""The kind `specification`: one number of many variants of a run, sorted, above the choices that each of them makes.
+
+U. Simonsohn, J. P. Simmons, L. D. Nelson, Nature Human Behaviour 4 (2020) 1208.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.lib.figures import Specification
+from stages.plot.evaluations import Evaluations
+from stages.plot.intervals import seeds_with_interval
+from stages.plot.style import GRID, INK, MUTED, PALETTE, Sheet
+
+#: A setting with more values than this gets one row of values instead of a row for each.
+MOST_ROWS = 6
+#: Settings that say where a run belongs and how often it is repeated, not how it trains.
+_NO_CHOICE = {"run", "group", "seeds"}
+
+
+def read(figure: Specification, evaluations: Evaluations) -> pd.DataFrame:
+    """Columns run, seed, x (rank of the variant, from 1), value (of the seed), smoothed (mean), low, high, reported,
+    written (whether it is the run as written), and one for each setting in which the runs differ.
+    """
+    table = seeds_with_interval(figure.runs, figure.metric, evaluations)
+    means = table.drop_duplicates("id").set_index("id")["smoothed"].sort_values(kind="stable")
+    table = table.assign(
+        x=table["id"].map({run: rank for rank, run in enumerate(means.index, start=1)}),
+        reported=np.nan if figure.reported is None else figure.reported,
+        written=table["id"] == figure.as_written,
+    )
+    choices = differences({run: evaluations.config(run) for run in figure.runs})
+    table = table.join(choices, on="id").sort_values(["x", "seed"], kind="stable")
+    return table[["run", "seed", "x", "value", "smoothed", "low", "high", "reported", "written", *choices.columns]]
+
+
+def differences(configs: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """The settings in which runs differ: a row a run, a column a setting, values as text; "" where a run has no such
+    setting.
+
+    Settings within others are named by their path (`network.hidden_size`).
+    """
+    flat = {run: _flatten(config) for run, config in configs.items()}
+    names = dict.fromkeys(name for config in flat.values() for name in config)
+    table = pd.DataFrame({name: [config.get(name, "") for config in flat.values()] for name in names}, index=list(flat))
+    return table.loc[:, table.nunique() > 1]
+
+
+def _flatten(config: Mapping[str, Any], path: str = "") -> dict[str, str]:
+    flat = {}
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{path}{name}.")
+        elif path or name not in _NO_CHOICE:
+            flat[path + name] = _text(value)
+    return flat
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_text, value))
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def draw(figure: Specification, table: pd.DataFrame, sheet: Sheet) -> None:
+    runs = table.drop_duplicates("x")
+    choices = runs.iloc[:, runs.columns.get_loc("written") + 1 :]
+    rows = grid_rows(choices)
+    grid_height = 0.21 * max(len(rows), 1)
+    sheet.set_height(4.0 + grid_height)
+    above, below = sheet.subplots(2, 1, sharex=True, height_ratios=(2.6, grid_height))
+    _draw_numbers(figure, table, runs, above)
+    _draw_grid(runs, rows, below)
+    below.set_xlabel(figure.x_label)
+
+
+def _draw_numbers(figure: Specification, table: pd.DataFrame, runs: pd.DataFrame, axes: Any) -> None:
+    written = runs[runs["written"]]
+    if figure.reported is not None:
+        inside = ((runs["low"] <= figure.reported) & (figure.reported <= runs["high"])).sum()
+        label = f"report: {figure.reported:g}, inside {inside} of {len(runs)} intervals"
+        axes.axhline(figure.reported, color=PALETTE[1], linewidth=1.5, linestyle=(0, (5, 2)), label=label, zorder=1.5)
+    axes.vlines(runs["x"], runs["low"], runs["high"], color=MUTED, linewidth=1.5, zorder=2)
+    axes.plot(runs["x"], runs["smoothed"], "o", color=MUTED, ms=5, label="variant", zorder=3)
+    axes.plot(table["x"], table["value"], ".", color=MUTED, ms=3, alpha=0.6, zorder=2)
+    axes.vlines(written["x"], written["low"], written["high"], color=PALETTE[0], linewidth=2.2, zorder=4)
+    label = f"as written: {written['run'].iloc[0]}"
+    axes.plot(written["x"], written["smoothed"], "D", color=PALETTE[0], ms=7, label=label, zorder=5)
+    axes.set(ylabel=figure.y_label, yscale=figure.y_scale)
+    axes.tick_params(axis="x", length=0, labelbottom=False)
+    axes.grid(visible=False, axis="x")
+
+
+def grid_rows(choices: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    """Rows of the grid below the numbers: label, and for each variant a mark ("●"), the value itself or nothing.
+
+    choices: a row a variant, a column a setting. A setting has a row for each of its values, or one row that spells
+    them out where there are more than MOST_ROWS.
+    """
+    rows = []
+    for name, values in choices.items():
+        short = str(name).rpartition(".")[2].replace("_", " ")
+        known = sorted({value for value in values if value}, key=_numbers_first)
+        if len(known) > MOST_ROWS:
+            rows.append((short, list(values)))
+        else:
+            rows += [(f"{short}: {value}", ["●" if it == value else "" for it in values]) for value in known]
+    return rows
+
+
+def _numbers_first(value: str) -> tuple[float, str]:
+    try:
+        return float(value), value
+    except ValueError:
+        return np.inf, value
+
+
+def _draw_grid(runs: pd.DataFrame, rows: list[tuple[str, list[str]]], axes: Any) -> None:
+    """A dot where the variant makes the row's choice; the rows of every second setting stand on grey."""
+    settings = list(dict.fromkeys(label.partition(":")[0] for label, _ in rows))
+    for number, (label, marks) in enumerate(rows):
+        if settings.index(label.partition(":")[0]) % 2 == 0:
+            axes.axhspan(number - 0.5, number + 0.5, color=GRID, alpha=0.5, linewidth=0, zorder=0)
+        for x, mark, written in zip(runs["x"], marks, runs["written"], strict=True):
+            color = PALETTE[0] if written else INK
+            if mark == "●":
+                axes.plot(x, number, "D" if written else "o", color=color, ms=5)
+            else:
+                axes.text(x, number, mark, ha="center", va="center", fontsize=7, color=color)
+    axes.set_yticks(range(len(rows)), [label for label, _ in rows], fontsize=8.5)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlim(0.4, len(runs) + 0.6)
+    axes.set_xticks([])
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)

@@ -1,0 +1,162 @@
+"""How every figure looks, and how it becomes the same bytes each time: no dates, fixed ids, text as outlines."""
+
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+
+# Okabe & Ito 2008, "Color universal design": told apart with any colour vision. Their yellow is left out: too pale
+# for a line on white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000", "#56B4E9")
+DASHES: tuple[Any, ...] = ("solid", (0, (6, 2)), (0, (2, 1.4)), (0, (7, 2, 1.5, 2)), (0, (4, 1.5, 1.5, 1.5, 1.5, 1.5)))
+INK, MUTED, GRID = "#1c2430", "#5b6675", "#e3e7ec"
+
+#: Settings of matplotlib while a figure is drawn and saved.
+RC = {
+    "svg.hashsalt": "figure",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 10.5,
+    "text.color": INK,
+    "axes.unicode_minus": True,
+    "path.simplify": True,
+}
+
+_WIDTH, _HEIGHT = 6.4, 4.6  # inches
+_SMALL = 8.0  # points
+_SIDE, _GAP = 0.1, 0.08  # inches
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """Colour and dashes of one run: up to 35 runs differ, and the first seven already differ in colour alone."""
+
+    color: str
+    dashes: Any
+
+
+def stroke(index: int) -> Stroke:
+    return Stroke(PALETTE[index % len(PALETTE)], DASHES[index % len(DASHES)])
+
+
+class Sheet:
+    """A figure: title and legend on top, axes that fill the rest, and below them how to read it and what the data
+    are.
+
+    Drawn under the settings `RC`.
+    """
+
+    def __init__(self) -> None:
+        self.figure = Figure(figsize=(_WIDTH, _HEIGHT), dpi=100, facecolor="white", layout="constrained")
+        FigureCanvasAgg(self.figure)
+
+    def axes(self, **options: Any) -> Axes:
+        """The only axes of the figure, with the given options of `Figure.add_subplot`."""
+        axes = self.figure.add_subplot(**options)
+        _quiet(axes)
+        return axes
+
+    def subplots(self, rows: int, columns: int, **options: Any) -> list[Axes]:
+        """Axes side by side or one above the other, with the given options of `Figure.subplots`."""
+        grid = self.figure.subplots(rows, columns, squeeze=False, **options)
+        for axes in grid.flat:
+            _quiet(axes)
+        return list(grid.flat)
+
+    def set_height(self, inches: float) -> None:
+        """Height of the figure without the lines that `finish` adds for long texts."""
+        self.figure.set_figheight(inches)
+
+    def finish(self, title: str, reading: str, source: str, sample: bool) -> None:
+        """Add all that is outside the axes, and give them what is left of the sheet."""
+        titles = textwrap.wrap(title, 56)
+        small = [*textwrap.wrap(reading, 108), *textwrap.wrap(source, 108)]
+        line = 1.4 * _SMALL / 72
+        height = self.figure.get_figheight() + 0.25 * (len(titles) - 1) + line * (len(small) - 2)
+        self.figure.set_figheight(height)
+
+        left = _SIDE / _WIDTH
+        above = self.figure.text(
+            *(left, 1 - _SIDE / height, "\n".join(titles)), fontsize=13, fontweight="bold", va="top", linespacing=1.15
+        )
+        below = self.figure.text(
+            left, _SIDE / height, "\n".join(small), fontsize=_SMALL, color=MUTED, va="bottom", linespacing=1.25
+        )
+        bottom = self._box(below).y1 + _GAP / height
+        top = self._box(above).y0 - _GAP / height
+        legend = self._legend(top)
+        if legend:
+            top = self._box(legend).y0
+        self.figure.get_layout_engine().set(rect=(left, bottom, 1 - 2 * left, top - bottom), w_pad=0.02, h_pad=0.02)
+        if sample:
+            self.figure.text(
+                *(0.5, (top + bottom) / 2, "sample data"),
+                fontsize=42,
+                fontweight="bold",
+                color=MUTED,
+                alpha=0.13,
+                rotation=20,
+                ha="center",
+                va="center",
+                zorder=10,
+            )
+
+    def _legend(self, top: float) -> Legend | None:
+        """One legend for all axes below `top`, in as many columns as the width takes."""
+        entries: dict[str, Any] = {}
+        for axes in self.figure.axes:
+            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+                entries.setdefault(label, handle)
+        for columns in range(len(entries), 0, -1):
+            legend = self.figure.legend(
+                entries.values(),
+                entries.keys(),
+                loc="upper left",
+                bbox_to_anchor=(0, top),
+                ncols=columns,
+                frameon=False,
+                fontsize=9.5,
+                labelcolor=INK,
+                handlelength=2.6,
+                columnspacing=1.6,
+                labelspacing=0.4,
+                borderaxespad=0.1,
+            )
+            if columns == 1 or self._box(legend).width <= 0.99:
+                return legend
+            legend.remove()
+        return None
+
+    def _box(self, artist: Any) -> Any:
+        """What an artist covers, in fractions of the figure."""
+        box = artist.get_window_extent(self.figure.canvas.get_renderer())
+        return box.transformed(self.figure.transFigure.inverted())
+
+    def save_svg(self, path: Path) -> None:
+        FigureCanvasSVG(self.figure).print_svg(path, metadata={"Date": None, "Creator": None})
+
+    def save_png(self, path: Path) -> None:
+        """Twice the screen's resolution, so that it stays sharp in a README."""
+        self.figure.set_dpi(200)
+        FigureCanvasAgg(self.figure).print_png(path, metadata={"Software": None})
+
+
+def _quiet(axes: Axes) -> None:
+    """Two quiet spines and a grid behind the data."""
+    axes.set_facecolor("none")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("bottom", "left"):
+        axes.spines[side].set(color=MUTED, linewidth=0.8)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=3)
+    axes.tick_params(which="both", color=MUTED, labelcolor=MUTED)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set_color(INK)
