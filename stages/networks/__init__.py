@@ -1,1 +1,1 @@
-"""Neural networks as plain `torch.nn.Module`s: no files, no configuration, no tracking; they import torch alone."""
+"""The networks, one a file; they import torch alone, and know neither tasks nor stages."""

@@ -1,8 +1,8 @@
 """A CNN that learns CIFAR-10 in few epochs, after airbench94 (Jordan 2024, "94% on CIFAR-10 in 3.29 seconds").
 
-Taken from there: a fixed first layer that whitens 2×2 patches, three groups of two convolutions whose batch norms have
-no scale of their own and shifts that learn 64 times as fast as the weights, weights that begin as the identity, and
-logits scaled down. Left out: its optimizer's look-ahead, and the quickly forgetting batch norms that go with it.
+Taken from there: a fixed first layer that whitens 2×2 patches, three groups of two convolutions, batch norms without a
+scale whose shifts learn 64 times as fast as the weights, identity initialization, and scaled-down logits. Left out: the
+optimizer's look-ahead, and the short running averages of batch norm that go with it.
 """
 
 from collections.abc import Sequence
@@ -12,19 +12,23 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, max_pool2d
 from torch.nn.utils.parametrize import register_parametrization
 
-#: Side of a patch that the first layer whitens, and what is added to its variances.
+#: Side of the whitened patches, and what is added to the variances of their principal components.
 PATCH, EPSILON = 2, 5e-4
-#: A value that is so many times its parameter moves by the square of it under the same learning rate.
+#: Scaling a parameter by 8 multiplies its effective learning rate by 64.
 SHIFT_SCALE = 8
+#: The logits are divided by this.
+LOGIT_DIVISOR = 9
 
 
 class _Scaled(nn.Module):
+    """A parametrization: SHIFT_SCALE times the stored parameter."""
+
     def forward(self, parameter: Tensor) -> Tensor:
         return SHIFT_SCALE * parameter
 
 
 class Group(nn.Module):
-    """[B, channels, H, W] → [B, width, H/2, W/2]; pooling comes early, so that most work is on the small map."""
+    """[B, channels, H, W] → [B, width, H/2, W/2]; pooling comes first, so that most work is on the small map."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
@@ -43,7 +47,9 @@ class Group(nn.Module):
 
 
 class FastCNN(nn.Module):
-    """patch_covariance: [12, 12] of the training images' 2×2 patches (channel, row, column), as they come in."""
+    """widths: output channels of the groups · patch_covariance: [12, 12] of 2×2 patches of the normalized training
+    images, entries in the order channel, row, column.
+    """
 
     def __init__(self, classes: int, widths: Sequence[int], patch_covariance: Sequence[Sequence[float]]) -> None:
         super().__init__()
@@ -59,11 +65,13 @@ class FastCNN(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Images [B, 3, 32, 32] → logits [B, classes]."""
         maps = self.groups(gelu(self.whiten(images)))
-        return self.head(maps.amax((2, 3))) / 9
+        return self.head(maps.amax((2, 3))) / LOGIT_DIVISOR
 
 
 def whitening(covariance: Tensor) -> Tensor:
-    """Filters [24, 3, 2, 2]: twelve with uncorrelated outputs of variance 1 over the patches, and their negatives."""
+    """Filters [24, 3, 2, 2]: twelve whose outputs are uncorrelated with variance 1 over the patches, and their
+    negatives.
+    """
     variances, directions = torch.linalg.eigh(covariance)
     filters = (directions / (variances + EPSILON).sqrt()).T.flip(0).reshape(-1, 3, PATCH, PATCH)
     return torch.cat([filters, -filters])

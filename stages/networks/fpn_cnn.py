@@ -1,24 +1,24 @@
-"""Report A's FPN-style CNN: the simple CNN's five maps, added up from the smallest to the largest, a head on each."""
+"""Report A's FPN-style CNN: the simple CNN's five feature maps, merged from the smallest up, with a head on each."""
 
 from collections.abc import Sequence
 
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from stages.networks.simple_cnn import blocks
+from stages.networks.layers.convolution import conv_blocks
 
 
 class FPNCNN(nn.Module):
     """Feature pyramid as in Lin et al. 2017, read by five linear heads whose logits are summed before the softmax.
 
-    Maps that are added need equally many channels; the paper's 1×1 "lateral" convolutions bring all to `pyramid_width`.
-    A head reads its map's mean over all places. Joined to every place, the first would have 32,768 inputs, and training
-    runs away at the learning rate of the simple CNN.
+    Maps must have the same channels to be added; as in the paper, 1×1 lateral convolutions bring all of them to
+    `pyramid_width`. A head reads the global average of its map: on the flattened maps, the largest head would have
+    32,768 inputs, and training diverges at the simple CNN's learning rate. widths, normalization: as for `SimpleCNN`.
     """
 
     def __init__(self, classes: int, widths: Sequence[int], pyramid_width: int, normalization: str = "batch") -> None:
         super().__init__()
-        self.blocks = blocks(widths, normalization)
+        self.blocks = conv_blocks(widths, normalization)
         self.laterals = nn.ModuleList(nn.Conv2d(width, pyramid_width, 1) for width in widths)
         self.heads = nn.ModuleList(nn.Linear(pyramid_width, classes) for _ in widths)
 
@@ -27,7 +27,7 @@ class FPNCNN(nn.Module):
         return sum(head(level.mean((2, 3))) for head, level in zip(self.heads, self.pyramid(images), strict=True))
 
     def pyramid(self, images: Tensor) -> list[Tensor]:
-        """The five maps from side 16 to side 1, each [B, pyramid_width, side, side]."""
+        """Five maps with sides from 16 down to 1, each [B, pyramid_width, side, side]."""
         maps = []
         for block in self.blocks:
             images = block(images)

@@ -3,15 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-#: Channels of the four stages, of two basic blocks each.
+#: Channels of the four stages, which have two basic blocks each.
 STAGES = (64, 128, 256, 512)
 
 
-def convolution(channels: int, width: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    """A padded convolution without bias, and batch norm."""
-    return nn.Sequential(
-        nn.Conv2d(channels, width, kernel, stride=stride, padding=kernel // 2, bias=False), nn.BatchNorm2d(width)
-    )
+def conv_bn(channels: int, width: int, kernel_size: int, stride: int = 1) -> nn.Sequential:
+    """A padded convolution without bias, then batch norm: [B, channels, H, W] → [B, width, H/stride, W/stride]."""
+    convolution = nn.Conv2d(channels, width, kernel_size, stride=stride, padding=kernel_size // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(width))
 
 
 class BasicBlock(nn.Module):
@@ -19,21 +18,23 @@ class BasicBlock(nn.Module):
 
     def __init__(self, channels: int, width: int, stride: int) -> None:
         super().__init__()
-        self.first = convolution(channels, width, 3, stride)
-        self.second = convolution(width, width, 3)
-        same = stride == 1 and channels == width
-        self.shortcut = nn.Identity() if same else convolution(channels, width, 1, stride)
+        self.first = conv_bn(channels, width, 3, stride)
+        self.second = conv_bn(width, width, 3)
+        same_shape = stride == 1 and channels == width
+        self.shortcut = nn.Identity() if same_shape else conv_bn(channels, width, 1, stride)
 
     def forward(self, maps: Tensor) -> Tensor:
         """[B, channels, H, W] → [B, width, H/stride, W/stride]."""
-        inner = torch.relu_(self.first(maps))
-        return torch.relu_(self.second(inner) + self.shortcut(maps))
+        residual = self.second(torch.relu_(self.first(maps)))
+        return torch.relu_(residual + self.shortcut(maps))
 
 
 class ResNet18(nn.Module):
+    """Stem, four stages, global average pool, one linear layer; weights drawn as in He et al. 2015."""
+
     def __init__(self, classes: int) -> None:
         super().__init__()
-        self.stem = convolution(3, STAGES[0], 3)
+        self.stem = conv_bn(3, STAGES[0], 3)
         self.stages = nn.Sequential()
         channels = STAGES[0]
         for stage, width in enumerate(STAGES):
@@ -43,7 +44,6 @@ class ResNet18(nn.Module):
         self.head = nn.Linear(channels, classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                # He et al. 2015, as the paper begins.
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:

@@ -1,28 +1,27 @@
-"""Recurrent cells written out from their equations, and the stack that runs them over a sequence.
+"""Recurrent cells written out from their equations, and a stack of them over whole sequences.
 
-Parameters are named, shaped and begun as those of `torch.nn.RNNCell`, `LSTMCell` and `GRUCell`, so that weights can be
-carried over either way. In the equations x is the input and h the state before, both as rows [B, width]; σ is the
+Parameters are named, shaped and initialized like those of `torch.nn.RNNCell`, `LSTMCell` and `GRUCell`, so that weights
+can be copied either way. In the equations x is the input and h the previous state, both as rows [B, width]; σ is the
 logistic function and ⊙ multiplies entry by entry.
 """
 
 import math
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-#: What a cell hands to its next step: the output h [B, hidden_size] first, then what else it remembers.
+#: What a cell hands to its next step: the output h [B, hidden_size], then the LSTM's memory.
 State = tuple[Tensor, ...]
 
 
 class Cell(nn.Module):
-    """One step of a recurrence. A subclass says how many blocks its weights hold and what a step computes."""
+    """One step of a recurrence. A subclass sets the number of weight blocks and computes the step."""
 
     #: Blocks of `hidden_size` rows in each weight.
     blocks: int
     #: Tensors in a state.
-    memories = 1
+    state_tensors = 1
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
@@ -37,7 +36,7 @@ class Cell(nn.Module):
             nn.init.uniform_(parameter, -bound, bound)
 
     def project(self, inputs: Tensor) -> Tensor:
-        """The input's share W x + b in every block, [..., input_size] → [..., blocks · hidden_size].
+        """W x + b in every block, [..., input_size] → [..., blocks · hidden_size].
 
         It does not depend on the state, so one matrix product serves all steps of a sequence.
         """
@@ -47,9 +46,9 @@ class Cell(nn.Module):
         """The next state, given one step's projected input [B, blocks · hidden_size]."""
         raise NotImplementedError
 
-    def begin(self, like: Tensor) -> State:
-        """The state before the first step, all zeros; batch size, type and device as `like` [B, ...]."""
-        return tuple(like.new_zeros(len(like), self.hidden_size) for _ in range(self.memories))
+    def initial_state(self, like: Tensor) -> State:
+        """Zeros, with the batch size, type and device of `like` [B, ...]."""
+        return tuple(like.new_zeros(len(like), self.hidden_size) for _ in range(self.state_tensors))
 
 
 class RNNCell(Cell):
@@ -69,7 +68,7 @@ class LSTMCell(Cell):
     memory′ = f ⊙ memory + i ⊙ g                                     h′ = o ⊙ tanh(memory′)
     """
 
-    blocks, memories = 4, 2
+    blocks, state_tensors = 4, 2
 
     def forward(self, projected: Tensor, state: State) -> State:
         h, memory = state
@@ -79,7 +78,7 @@ class LSTMCell(Cell):
 
 
 class GRUCell(Cell):
-    """Cho et al. 2014, with the reset gate behind the product as in cuDNN; blocks in the order r, z, n.
+    """Cho et al. 2014, with the reset gate after the matrix product, as in cuDNN; blocks in the order r, z, n.
 
     r, z = σ(W x + b + U h + c)        n = tanh(W x + b + r ⊙ (U h + c))        h′ = (1 − z) ⊙ n + z ⊙ h
     """
@@ -88,9 +87,9 @@ class GRUCell(Cell):
 
     def forward(self, projected: Tensor, state: State) -> State:
         (h,) = state
-        of_input, of_state = projected.chunk(3, dim=1), F.linear(h, self.weight_hh, self.bias_hh).chunk(3, dim=1)
-        r, z = (torch.sigmoid(of_input[block] + of_state[block]) for block in (0, 1))
-        n = torch.tanh(of_input[2] + r * of_state[2])
+        from_input, from_state = projected.chunk(3, dim=1), F.linear(h, self.weight_hh, self.bias_hh).chunk(3, dim=1)
+        r, z = (torch.sigmoid(from_input[block] + from_state[block]) for block in (0, 1))
+        n = torch.tanh(from_input[2] + r * from_state[2])
         return (n + z * (h - n),)
 
 
@@ -98,10 +97,9 @@ CELLS: dict[str, type[Cell]] = {"rnn": RNNCell, "lstm": LSTMCell, "gru": GRUCell
 
 
 class Recurrent(nn.Module):
-    """Cells of one kind over whole sequences: `layers` on top of one another, in one direction or both.
+    """Cells of one kind over whole sequences: `layers` of them stacked, in one direction or both.
 
-    With two directions a layer's output joins both, so the layer above reads 2 · hidden_size; dropout falls on what
-    each layer but the first reads, as in `torch.nn.LSTM`.
+    With two directions a layer's output concatenates both, so the next layer reads 2 · hidden_size.
     """
 
     def __init__(
@@ -111,48 +109,37 @@ class Recurrent(nn.Module):
         hidden_size: int,
         layers: int = 1,
         bidirectional: bool = False,
-        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         directions = 2 if bidirectional else 1
         self.width = directions * hidden_size
-        self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(
             nn.ModuleList(CELLS[cell](self.width if layer else input_size, hidden_size) for _ in range(directions))
             for layer in range(layers)
         )
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, list[list[State]]]:
-        """Outputs [B, T, width] of the top layer for `inputs` [B, T, input_size], and each cell's last state.
+        """Outputs [B, T, width] of the top layer for `inputs` [B, T, input_size], and the final state of each cell, by
+        layer and direction.
 
-        lengths: [B], how many steps of each sequence are real; all by default. Beyond them outputs are 0 and states
-        stay, so the last state is that of the last real step (for the backward direction: of the first one).
+        lengths: [B], the real steps of each sequence; all by default. Past them outputs are 0 and states stay as they
+        are, so the final state is that of the last real step (of the first one in the backward direction).
         """
         rows = inputs.transpose(0, 1)
-        inside = None if lengths is None else (torch.arange(len(rows), device=rows.device).unsqueeze(1) < lengths)
+        mask = None if lengths is None else (torch.arange(len(rows), device=rows.device).unsqueeze(1) < lengths)
         finals = []
-        for number, directions in enumerate(self.layers):
-            if number:
-                rows = self.dropout(rows)
-            passes = [_run(cell, rows, inside, backward=place == 1) for place, cell in enumerate(directions)]
+        for cells in self.layers:
+            passes = [_run(cell, rows, mask, backward=direction == 1) for direction, cell in enumerate(cells)]
             rows = torch.cat([outputs for outputs, _ in passes], dim=2)
             finals.append([state for _, state in passes])
         return rows.transpose(0, 1), finals
 
-    def step(self, inputs: Tensor, states: Sequence[State]) -> tuple[Tensor, list[State]]:
-        """One more step of a one-way stack: output [B, hidden_size] for `inputs` [B, input_size], and new states."""
-        after = []
-        for (cell,), state in zip(self.layers, states, strict=True):
-            after.append(cell(cell.project(inputs), state))
-            inputs = after[-1][0]
-        return inputs, after
 
-
-def _run(cell: Cell, rows: Tensor, inside: Tensor | None, backward: bool) -> tuple[Tensor, State]:
-    """Outputs [T, B, hidden_size] and the last state of one cell over `rows` [T, B, width]; inside: [T, B] or None."""
+def _run(cell: Cell, rows: Tensor, mask: Tensor | None, backward: bool) -> tuple[Tensor, State]:
+    """Outputs [T, B, hidden_size] and the final state of one cell over `rows` [T, B, width]; mask: [T, B] or None."""
     projected = cell.project(rows).unbind(0)
-    masks = None if inside is None else inside.unsqueeze(2).unbind(0)
-    state = cell.begin(rows[0])
+    masks = None if mask is None else mask.unsqueeze(2).unbind(0)
+    state = cell.initial_state(rows[0])
     outputs: list[Tensor] = [state[0]] * len(projected)
     for step in reversed(range(len(projected))) if backward else range(len(projected)):
         after = cell(projected[step], state)

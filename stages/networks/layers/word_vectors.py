@@ -1,34 +1,36 @@
-"""What a text network reads for a word: a given vector, a given one that training may move, or one of its own."""
+"""The input of a text network: given word vectors, fixed or fine-tuned, or an embedding of its own."""
 
 import torch
 from torch import Tensor, nn
 
+from stages.networks.layers.ragged import length_mask
+
 
 class WordVectors(nn.Module):
-    """embeddings: "fixed" (the given vectors), "tuned" (the given vectors plus a learned change that begins at 0, which
-    is the same as going on training them) or "learned" (of width `input_size`, begun at random, the given ones unused).
+    """embeddings: "fixed" (the given vectors), "tuned" (the given vectors plus a learned change that starts at 0, which
+    is the same as fine-tuning them) or "learned" (a random embedding of width `input_size`; given vectors are ignored).
     """
 
-    def __init__(self, vocabulary: int, input_size: int, embeddings: str) -> None:
+    def __init__(self, vocabulary_size: int, input_size: int, embeddings: str) -> None:
         super().__init__()
-        self.given = embeddings != "learned"
-        if embeddings == "fixed":
-            self.own = None
-        else:
-            self.own = nn.Embedding(vocabulary, input_size, padding_idx=0)
-            if self.given:
-                nn.init.zeros_(self.own.weight)
+        self.embeddings = embeddings
+        self.own = None
+        if embeddings != "fixed":
+            self.own = nn.Embedding(vocabulary_size, input_size, padding_idx=0)
+        if embeddings == "tuned":
+            nn.init.zeros_(self.own.weight)
 
-    def forward(self, numbers: Tensor, vectors: Tensor) -> Tensor:
-        """[B, T, input_size], given word numbers [B, T] (0 is padding) and given vectors [B, T, input_size]."""
+    def forward(self, token_ids: Tensor, vectors: Tensor) -> Tensor:
+        """[B, T, input_size] of token ids [B, T] (0 is padding) with given vectors [B, T, input_size]."""
         if self.own is None:
             return vectors
-        return vectors + self.own(numbers) if self.given else self.own(numbers)
+        own = self.own(token_ids)
+        return vectors + own if self.embeddings == "tuned" else own
 
 
-def pooled(rows: Tensor, lengths: Tensor, how: str) -> Tensor:
-    """Mean or max of rows [B, T, width] over the first `lengths` [B] of each, [B, width]."""
-    inside = torch.arange(rows.shape[1], device=rows.device).unsqueeze(0) < lengths.unsqueeze(1)
-    if how == "max":
-        return rows.masked_fill(~inside.unsqueeze(2), -torch.inf).amax(1)
-    return (rows * inside.unsqueeze(2)).sum(1) / lengths.unsqueeze(1)
+def pool(rows: Tensor, lengths: Tensor, pooling: str) -> Tensor:
+    """ "mean" or "max" of rows [B, T, width] over the first `lengths` [B] positions, [B, width]."""
+    mask = length_mask(lengths, rows.shape[1]).unsqueeze(2)
+    if pooling == "max":
+        return rows.masked_fill(~mask, -torch.inf).amax(1)
+    return (rows * mask).sum(1) / lengths.unsqueeze(1)
