@@ -1,48 +1,49 @@
-"""A trained run's answer to what you type: `python -m stages.predict --run sts-ours "A man eats." "A man is eating."`
+"""A trained run's answer to user input: `python -m stages.predict --run sts-ours "A man eats." "A man is eating."`
 
-What a run wants (two sentences, a review, numbers, a picture) is its task's business; it says so when it gets something
-else. The run must have been trained: `dvc repro train@<run>`. `--run study` is the experiment of params.yaml.
+What a run takes (two sentences, a review, numbers, an image file) is up to its task, which says so when it gets
+something else. The run must have been trained: `dvc repro train@<run>`. `--run study` is the experiment under study.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from stages.lib.config import STUDY, Profile, Run, find_run, own_profile, read_study
-from stages.lib.errors import run as run_stage
+from stages.lib.config import PROFILES, Run, find_run
+from stages.lib.errors import run_stage
+from stages.lib.task import task_module
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", required=True, help="a run of reports.yaml, or study")
-    parser.add_argument("--profile", choices=Profile.__args__, help="default: the one of params.yaml")
+    parser.add_argument("--run", required=True, help="a run of reports/, or study")
+    parser.add_argument("--profile", choices=PROFILES, default="sample", help="default: %(default)s")
     parser.add_argument("--seed", type=int, help="default: the run's first")
-    parser.add_argument("given", nargs="+", help="what to predict for")
+    parser.add_argument("user_input", nargs="+", help="what to predict for")
     arguments = parser.parse_args()
-    profile = arguments.profile or own_profile()
-    run = read_study(profile) if arguments.run == STUDY else find_run(arguments.run, profile)
+    run = find_run(arguments.run, arguments.profile)
     seed = run.seeds[0] if arguments.seed is None else arguments.seed
-    print(answer(run, seed, arguments.given))
+    print(answer(run, seed, arguments.user_input))
 
 
-def answer(run: Run, seed: int, given: Sequence[str]) -> str:
-    """The prediction of one trained seed in words. Raises InputError where nothing is trained, or `given` makes no
-    sense to the task.
+def answer(run: Run, seed: int, user_input: Sequence[str]) -> str:
+    """The formatted prediction of one trained seed. Raises InputError where it is not trained, or where the task cannot
+    use the input.
     """
     import torch
 
-    from stages.lib.prediction import load_data, load_trained, load_words
+    from stages.lib.prediction import load_data, load_trained, load_vocabulary
 
     _, weights = load_trained(run, seed)
-    facts, tensors = load_data(run)
-    example = run.task.example(given, tensors, facts, load_words(run), run.options)
-    network = run.task.build(run.model, run.network, facts)
+    metadata, tensors = load_data(run)
+    interaction = task_module(run.task_name, "interaction")
+    encoded = interaction.encode_input(user_input, tensors, metadata, load_vocabulary(run), run.options)
+    network = run.task.build(run.model, run.network, metadata)
     network.load_state_dict(weights)
     with torch.inference_mode():
-        (prediction,) = run.task.predict(network.eval(), example.batch)
-    if facts["sample"]:
-        print("note: trained on made-up sample data; --profile full asks a run trained on real data", file=sys.stderr)
-    return "\n".join([*example.notes, run.task.describe(prediction, given, facts)])
+        (prediction,) = run.task.predict(network.eval(), encoded.batch)
+    if metadata["sample"]:
+        print("note: trained on made-up sample data; for a run trained on real data add --profile full", file=sys.stderr)
+    return "\n".join([*encoded.notes, interaction.format_prediction(prediction, user_input, metadata)])
 
 
 if __name__ == "__main__":

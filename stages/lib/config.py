@@ -1,119 +1,114 @@
-"""What YAML and the command line may say, checked before any work starts.
+"""The one reader of reports/*.yaml and params.yaml: everything in them is checked here, and stages get typed objects.
 
-A run comes either from reports.yaml, spelled out by DVC as command-line options (`--lr 1.0 --network.head cosine`),
-or from params.yaml's top level, the experiment under study.
+reports/<task>.yaml are written by their top-level keys (runs, groups, figures, questions, …), which DVC and this module
+merge over all files. A run is one flat mapping; its settings belong to the training (stages/train/settings.py), to the
+network, or to the task, by their names. The experiment under study is the top level of a profile's params.yaml.
 """
 
-import argparse
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import Field, PositiveInt
 
-from stages.lib.files import read_yaml
-from stages.lib.task import Task, get
+from stages.lib.config_model import Id, Strict, check_id, check_model
 from stages.lib.errors import InputError
+from stages.lib.files import read_yaml
+from stages.lib.task import Task, get_task, task_module
+from stages.train.settings import Settings
 
-Profile = Literal["sample", "full", "paper"]
-PARAMS = Path("params.yaml")
-REPORTS = Path("reports.yaml")
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Profile = Literal["sample", "full"]
+PROFILES: tuple[Profile, ...] = get_args(Profile)
+#: Where each profile's knobs are.
+PARAMS: Mapping[Profile, Path] = {"sample": Path("params.yaml"), "full": Path("full", "params.yaml")}
+REPORTS = Path("reports")
 STUDY = "study"
+#: Keys of a run that say what it is, not how it is trained.
+IDENTITY = ("group", "task", "model")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+class Limits(Strict):
+    """Upper bounds that a profile sets on the length of every run; the sample profile's keep `make` short."""
+
+    steps: PositiveInt | None = None
+    epochs: PositiveInt | None = None
+    seeds: PositiveInt | None = None
+    validate_every: PositiveInt | None = None
+
+    def cut(self, settings: Settings) -> Settings:
+        """The settings with every length at most its limit."""
+        bounds = {name: bound for name, bound in self if bound is not None and getattr(settings, name) is not None}
+        return settings.model_copy(update={name: min(bound, getattr(settings, name)) for name, bound in bounds.items()})
 
 
-class PerProfile(_Strict):
-    """A whole number that differs by profile."""
+class GroupEntry(Strict):
+    """Runs of one network that are evaluated in one process."""
 
-    sample: PositiveInt
-    full: PositiveInt
-    paper: PositiveInt
-
-
-class Settings(_Strict):
-    """How a network is trained. `network` and `options` are checked by the task, which knows what they may be."""
-
-    network: dict[str, Any] = {}
-    options: dict[str, Any] = {}
-
-    #: Length of training: exactly one of the two.
-    steps: PerProfile | None = None
-    epochs: PerProfile | None = None
-    seeds: PerProfile = PerProfile(sample=1, full=1, paper=1)
-    batch_size: PositiveInt
-
-    optimizer: Literal["sgd", "adam", "adamw", "lbfgs"]
-    lr: PositiveFloat
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    #: Nesterov's momentum (Sutskever et al. 2013); for sgd with momentum.
-    nesterov: bool = False
-    #: staircase: times `decay_rate` every `decay_steps` steps · cosine: to 0 over the whole training ·
-    #: one_cycle: up from 0 in a straight line over the share `peak` of the training, then down to 0 (Smith 2018).
-    schedule: Literal["constant", "staircase", "cosine", "one_cycle"] = "constant"
-    peak: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    decay_rate: Annotated[float, Field(gt=0, le=1)] = 1.0
-    decay_steps: PositiveInt = 1
-    #: Of L-BFGS: how much lower the loss must get by an iteration, or promise to get, for a step to go on.
-    tolerance: PositiveFloat = 1e-9
-    #: Largest norm of a gradient step; none by default.
-    clip_norm: PositiveFloat | None = None
-
-    #: Steps between two validations where length is given in steps; with epochs, validation follows each.
-    validate_every: PerProfile = PerProfile(sample=10, full=50, paper=50)
-    #: End with the weights of the best validation instead of the last ones; stop after `patience` without a better one.
-    keep_best: bool = False
-    patience: PositiveInt | None = None
-
-    #: auto: bf16-mixed where the device computes faster with it, else 32-true (stages/train/precision.py).
-    precision: Literal["auto", "32-true", "bf16-mixed"] = "32-true"
-
-    @model_validator(mode="after")
-    def _one_length(self) -> Self:
-        if (self.steps is None) == (self.epochs is None):
-            raise ValueError("give either steps or epochs, each as sample, full and paper")
-        if self.nesterov and (self.optimizer != "sgd" or not self.momentum):
-            raise ValueError("nesterov is a kind of momentum: it needs optimizer sgd and a momentum above 0")
-        return self
+    task: Id
+    model: Id
 
 
-class RunEntry(_Strict):
-    """A run as it stands in reports.yaml. `built_on` is the module of stages/networks that the model's own one uses."""
+class TaskEntry(Strict):
+    """A prepared data set: its raw data sets by catalogue name, and settings of its preparation."""
 
-    task: str
-    model: str
-    built_on: str
-    group: str
-    settings: dict[str, Any]
+    corpus: Id
+    vectors: Id | None = None
+    settings: dict[str, Any] = {}
 
 
-class Run(NamedTuple):
-    """A checked run: `network` and `options` are the task's own models, `seeds` the seeds to train."""
+class ComputedEntry(Strict):
+    """A group of statements that are computed without training, from `data` (relative to data/<profile>)."""
+
+    task: Id
+    data: str
+
+
+class SourceEntry(Strict):
+    """One of the reports."""
+
+    title: str
+    tasks: str
+
+
+class Heading(Strict):
+    """What the page says of a task."""
+
+    title: str
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A checked run in a profile. `network` and `options` are the task's own models; `settings` are within the limits."""
 
     id: str
     group: str
     profile: Profile
     task_name: str
-    task: Task
     model: str
-    network: BaseModel
-    options: BaseModel
+    network: "BaseModel"
+    options: "BaseModel"
     settings: Settings
     seeds: tuple[int, ...]
 
+    @property
+    def task(self) -> Task:
+        return get_task(self.task_name)
+
     def parameters(self) -> dict[str, Any]:
         """Everything that shapes the result, as plain values."""
-        settings = self.settings.model_dump(mode="json", exclude={"network", "options", "seeds"}, exclude_none=True)
         return {
             "task": self.task_name,
             "model": self.model,
             "network": self.network.model_dump(mode="json"),
             "options": self.options.model_dump(mode="json"),
-            **{key: value[self.profile] if isinstance(value, dict) else value for key, value in settings.items()},
+            **self.settings.model_dump(mode="json", exclude={"seeds"}, exclude_none=True),
         }
 
     @property
@@ -124,144 +119,233 @@ class Run(NamedTuple):
     def folder(self) -> Path:
         return Path("models", self.profile, self.group, self.id)
 
+    @property
+    def target(self) -> str:
+        """The DVC stage that trains it."""
+        return "train-study" if self.id == STUDY else f"train@{self.id}"
 
-Model = TypeVar("Model", bound=BaseModel)
+
+class Reports:
+    """The merged content of reports/*.yaml. Parts are checked when first asked for; `stages.validate` asks for all."""
+
+    def __init__(self, content: Mapping[str, Any], files: Mapping[tuple[str, str], Path]) -> None:
+        self._content, self._files = content, files
+
+    def where(self, section: str, name: str) -> str:
+        """File and key of an entry, for messages."""
+        return f"{self._files.get((section, name), REPORTS)}: {section}.{name}"
+
+    def section(self, name: str) -> Mapping[str, Any]:
+        """The entries of a top-level key. Raises InputError for an id that is no plain name."""
+        entries = self._content.get(name, {})
+        for key in entries:
+            check_id(key, f"{self._files.get((name, key), REPORTS)}: {name}:")
+        return entries
+
+    @property
+    def title(self) -> str:
+        return str(self._content.get("title", "Reports"))
+
+    @cached_property
+    def datasets(self) -> list[str]:
+        names = self._content.get("datasets", [])
+        if not isinstance(names, list):
+            raise InputError(f"{REPORTS}: datasets: give a list of catalogue names")
+        return [check_id(name, f"{REPORTS}: datasets:") for name in names]
+
+    @cached_property
+    def tasks(self) -> dict[str, TaskEntry]:
+        return self._checked("tasks", TaskEntry)
+
+    @cached_property
+    def groups(self) -> dict[str, GroupEntry]:
+        return self._checked("groups", GroupEntry)
+
+    @cached_property
+    def computed(self) -> dict[str, ComputedEntry]:
+        return self._checked("computed", ComputedEntry)
+
+    @cached_property
+    def sources(self) -> dict[str, SourceEntry]:
+        return self._checked("sources", SourceEntry)
+
+    @cached_property
+    def headings(self) -> dict[str, Heading]:
+        return self._checked("headings", Heading)
+
+    def run_ids(self, group: str | None = None) -> list[str]:
+        """Ids of all runs, or of a group's."""
+        entries = self.section("runs")
+        return [name for name, entry in entries.items() if group in (None, _mapping(entry).get("group"))]
+
+    def run(self, name: str, profile: Profile) -> Run:
+        """One run, checked. Raises InputError naming file, key and value."""
+        entries = self.section("runs")
+        check_id(name, "run")
+        if name not in entries:
+            near = difflib.get_close_matches(name, entries, n=3, cutoff=0)
+            raise InputError(f"{REPORTS}/ has no run {name!r}; near it are {', '.join(near) or 'none'}")
+        where = self.where("runs", name)
+        entry = dict(_mapping(entries[name], where))
+        identity = {}
+        for key in IDENTITY:
+            if key not in entry:
+                raise InputError(f"{where}: {key!r} is missing")
+            identity[key] = check_id(entry.pop(key), f"{where}: {key}:")
+        group = self.groups.get(identity["group"])
+        if group is None:
+            raise InputError(f"{where}: group = {identity['group']!r}: `groups` has no such entry")
+        if (group.task, group.model) != (identity["task"], identity["model"]):
+            raise InputError(
+                f"{where}: task and model are {identity['task']} and {identity['model']},"
+                f" those of its group {identity['group']} are {group.task} and {group.model}"
+            )
+        return make_run(name, profile=profile, settings=entry, where=where, limits=read_limits(profile), **identity)
+
+    def runs(self, profile: Profile, group: str | None = None) -> list[Run]:
+        """All runs, or a group's. Raises InputError for a group that no run names."""
+        if group is not None and group not in self.groups:
+            raise InputError(f"{REPORTS}/ has no group {group!r}; it has {', '.join(self.groups)}")
+        found = [self.run(name, profile) for name in self.run_ids(group)]
+        if group is not None and not found:
+            raise InputError(f"{self.where('groups', group)}: no run names this group; add one or remove the group")
+        return found
+
+    def _checked(self, section: str, model: type[Any]) -> dict[str, Any]:
+        entries = self.section(section)
+        return {name: check_model(model, entry, self.where(section, name)) for name, entry in entries.items()}
 
 
-def check(model: type[Model], content: Any, where: str) -> Model:
-    """Validate; raises InputError with one line that names the key, the value and what is allowed."""
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        if first["type"] == "extra_forbidden":
-            allowed = ", ".join(model.model_fields)
-            raise InputError(f"{where}: {key!r} is not known; allowed are {allowed}") from None
-        if first["type"] == "missing":
-            raise InputError(f"{where}: {key!r} is missing") from None
-        value = "" if not key else f"{key} = {first['input']!r}: "
-        raise InputError(f"{where}: {value}{first['msg'].removeprefix('Value error, ')}") from None
+def load_reports(root: Path = Path()) -> Reports:
+    """Read and merge reports/*.yaml. Raises InputError for a file that is no mapping, and for a key or id given twice."""
+    content: dict[str, Any] = {}
+    files: dict[tuple[str, str], Path] = {}
+    for path in report_files(root):
+        for section, entries in read_yaml(path).items():
+            if section not in SECTIONS:
+                raise InputError(f"{path}: unknown key {section!r}; allowed are {', '.join(SECTIONS)}")
+            if section in ("title", "datasets"):
+                if section in content:
+                    raise InputError(f"{path}: {section} is given in another file too")
+                content[section] = entries
+                continue
+            for name, entry in _mapping(entries, f"{path}: {section}").items():
+                if (section, name) in files:
+                    raise InputError(f"{path}: {section}.{name} is defined in {files[section, name]} too")
+                files[section, name] = path
+                content.setdefault(section, {})[name] = entry
+    return Reports(content, files)
+
+
+SECTIONS = (
+    *("title", "datasets", "sources", "headings", "tasks", "groups", "computed", "runs", "figures", "questions"),
+    "departures",
+)
+
+
+def report_files(root: Path = Path()) -> list[Path]:
+    """The YAML files of reports/, sorted. Raises InputError where there are none."""
+    files = sorted((root / REPORTS).glob("*.yaml"))
+    if not files:
+        raise InputError(f"{root / REPORTS} holds no YAML file")
+    return files
 
 
 def make_run(
     name: str,
     group: str,
     profile: Profile,
-    task_name: str,
+    task: str,
     model: str,
-    settings: Any,
+    settings: Mapping[str, Any],
     where: str,
+    limits: Limits,
     seeds: Sequence[int] = (),
 ) -> Run:
-    """Check a run's settings, its network's and its task's. `seeds` default to 0 … as many as the settings ask."""
-    checked = check(Settings, settings, where)
-    task = get(task_name)
-    if model not in task.networks:
-        raise InputError(f"{where}: model = {model!r}: {task_name} has {', '.join(task.networks)}")
-    network = check(task.networks[model], checked.network, f"{where}: network")
-    options = check(task.Options, checked.options, f"{where}: options")
-    chosen = tuple(seeds) or tuple(range(getattr(checked.seeds, profile)))
-    return Run(name, group, profile, task_name, task, model, network, options, checked, chosen)
-
-
-def parse_options(words: Sequence[str]) -> dict[str, Any]:
-    """`--a.b 1 --c x y --flag` as {"a": {"b": "1"}, "c": ["x", "y"], "flag": True}, as DVC passes a run."""
-    content: dict[str, Any] = {}
-    place = 0
-    while place < len(words):
-        if not words[place].startswith("--"):
-            raise InputError(f"{words[place]!r}: expected an option that starts with --")
-        *path, last = words[place][2:].split(".")
-        place += 1
-        values = []
-        while place < len(words) and not words[place].startswith("--"):
-            values.append(words[place])
-            place += 1
-        inner = content
-        for key in path:
-            inner = inner.setdefault(key, {})
-        inner[last] = True if not values else values[0] if len(values) == 1 else values
-    return content
-
-
-def own_profile() -> Profile:
-    """The profile of params.yaml."""
-    return _profile(read_yaml(PARAMS))
-
-
-def _profile(params: Mapping[str, Any]) -> Profile:
-    if params.get("profile") not in Profile.__args__:
-        raise InputError(f"{PARAMS}: profile = {params.get('profile')!r}: choose sample, full or paper")
-    return params["profile"]
-
-
-def read_study(profile: Profile | None = None) -> Run:
-    """The experiment under study, from params.yaml's top level; in its profile, or in the one given."""
-    content = read_yaml(PARAMS) | ({"profile": profile} if profile else {})
-    where = str(PARAMS)
-    _profile(content)
-    own = {}
-    for key in ("profile", "seed", "task", "model", "networks", "options"):
-        if key not in content:
-            raise InputError(f"{where}: {key!r} is missing")
-        own[key] = content.pop(key)
-    if not isinstance(own["seed"], int) or isinstance(own["seed"], bool) or own["seed"] < 0:
-        raise InputError(f"{where}: seed = {own['seed']!r}: give a whole number from 0")
-    for key in ("networks", "options"):
-        if not isinstance(own[key], dict):
-            raise InputError(f"{where}: {key} = {own[key]!r}: give settings by name, or {{}}")
-    settings = content | {
-        "network": own["networks"].get(own["model"], {}),
-        "options": own["options"].get(own["task"], {}),
-    }
-    return make_run(STUDY, STUDY, own["profile"], own["task"], own["model"], settings, where, seeds=[own["seed"]])
-
-
-def read_run(arguments: argparse.Namespace, words: Sequence[str]) -> Run:
-    """The run that a stage was asked for: `--study`, or one spelled out on the command line."""
-    if arguments.study:
-        return read_study()
-    missing = [name for name in ("profile", "run", "group", "task", "model") if getattr(arguments, name) is None]
-    if missing:
-        raise InputError(f"give --study, or --{' and --'.join(missing)} (dvc.yaml shows the whole command)")
-    return make_run(
-        arguments.run,
-        arguments.group,
-        arguments.profile,
-        arguments.task,
-        arguments.model,
-        parse_options(words),
-        f"reports.yaml: runs.{arguments.run}",
+    """Check a run's flat settings: each belongs to the training, the network or the task. `seeds` default to 0 … as
+    many as the settings ask for.
+    """
+    options = task_module(task, "training.options")
+    if model not in options.NETWORKS:
+        raise InputError(f"{where}: model = {model!r}: {task} has {', '.join(options.NETWORKS)}")
+    models = {"settings": Settings, "network": options.NETWORKS[model], "options": options.Options}
+    parts: dict[str, dict[str, Any]] = {part: {} for part in models}
+    for key, value in settings.items():
+        owner = next((part for part, fields in models.items() if key in fields.model_fields), None)
+        if owner is None:
+            known = [field for fields in models.values() for field in fields.model_fields]
+            near = difflib.get_close_matches(str(key), known, n=3, cutoff=0.4) or known
+            raise InputError(f"{where}: unknown key {key!r}; {task} with {model} has {', '.join(near)}")
+        parts[owner][key] = value
+    checked = {part: check_model(fields, parts[part], where) for part, fields in models.items()}
+    within = limits.cut(checked["settings"])
+    return Run(
+        *(name, group, profile, task, model, checked["network"], checked["options"], within),
+        tuple(seeds) or tuple(range(within.seeds)),
     )
 
 
-def runs_of(group: str, profile: Profile) -> list[Run]:
-    """The runs of a group, as reports.yaml has them."""
-    return [_run(name, entry, profile) for name, entry in _entries().items() if entry["group"] == group]
+class StudyParams(Strict):
+    """The keys of params.yaml besides the training settings of the experiment under study."""
+
+    profile: Profile
+    root: Literal[".", ".."]
+    params: str
+    limits: Limits
+    seed: Annotated[int, Field(ge=0)]
+    task: Id
+    model: Id
+    networks: dict[str, dict[str, Any]]
+    options: dict[str, dict[str, Any]]
+
+
+def read_params(profile: Profile) -> tuple[StudyParams, dict[str, Any]]:
+    """A profile's params.yaml: its keys, and the training settings of the experiment under study."""
+    path = PARAMS[profile]
+    content = read_yaml(path)
+    own = {key: content.pop(key) for key in list(content) if key in StudyParams.model_fields}
+    params = check_model(StudyParams, own, str(path))
+    if params.profile != profile:
+        raise InputError(
+            f"{path}: profile = {params.profile!r}: it must be {profile!r}; real data are `dvc repro full/dvc.yaml`"
+        )
+    if params.params != path.as_posix() or params.root != ("." if len(path.parts) == 1 else ".."):
+        raise InputError(f"{path}: root and params tell DVC where this file is; leave them as they were committed")
+    return params, content
+
+
+def read_limits(profile: Profile) -> Limits:
+    """The limits that a profile's params.yaml sets."""
+    path = PARAMS[profile]
+    return check_model(Limits, read_yaml(path).get("limits", {}), f"{path}: limits")
+
+
+def read_study(profile: Profile) -> Run:
+    """The experiment under study, from the top level of a profile's params.yaml."""
+    params, settings = read_params(profile)
+    where = str(PARAMS[profile])
+    flat = {key: value for key, value in settings.items() if value is not None}
+    for part, name in (("networks", params.model), ("options", params.task)):
+        for key, value in getattr(params, part).get(name, {}).items():
+            if key in flat:
+                raise InputError(f"{where}: {part}.{name}.{key}: {key} is a training setting of the top level")
+            flat[key] = value
+    if "seeds" in flat:
+        raise InputError(f"{where}: the experiment under study has one `seed`, not `seeds`")
+    return make_run(STUDY, STUDY, profile, params.task, params.model, flat, where, params.limits, seeds=[params.seed])
 
 
 def find_run(name: str, profile: Profile) -> Run:
-    """One run of reports.yaml."""
-    entries = _entries()
-    if name not in entries:
-        near = difflib.get_close_matches(name, entries, n=3, cutoff=0)
-        raise InputError(f"--run {name}: {REPORTS} has no such run; near it are {', '.join(near)}")
-    return _run(name, entries[name], profile)
+    """A run by its id, or the experiment under study."""
+    return read_study(profile) if name == STUDY else load_reports().run(name, profile)
 
 
-def _entries() -> Mapping[str, Any]:
-    return read_yaml(REPORTS)["runs"]
+def _mapping(value: Any, where: str = str(REPORTS)) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError(f"{where}: expected a mapping of keys to values")
+    return value
 
 
-def _run(name: str, entry: Mapping[str, Any], profile: Profile) -> Run:
-    where = f"{REPORTS}: runs.{name}"
-    content = check(RunEntry, entry, where)
-    return make_run(name, content.group, profile, content.task, content.model, content.settings, where)
-
-
-def with_checks(reports: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of reports.yaml, in which claims and figures can name a check as they name a run."""
-    groups = reports.get("checks") or {}
-    checks = {name: {"group": group, "task": of["task"]} for group, of in groups.items() for name in of["names"]}
-    return {**reports, "runs": {**(reports.get("runs") or {}), **checks}}
+def each_profile() -> Iterator[Profile]:
+    """The profiles that this checkout has parameters for."""
+    return (profile for profile in PROFILES if PARAMS[profile].is_file())

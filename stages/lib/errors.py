@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 
 class InputError(Exception):
-    """What the user gave (a file, an option, a key) cannot be used. The message names it and says what to do."""
+    """User input (a file, an option, a key) that cannot be used. The message names it and says what to do."""
 
 
 class TrainingError(Exception):
     """Training cannot go on. The message names the step and says what to try."""
 
 
-def run(main: Callable[[], None]) -> None:
+def run_stage(main: Callable[[], None]) -> None:
     """Call a stage's `main` and turn the errors that users can act on into one line on stderr.
 
     Exit codes: 0 done, 2 bad input, 1 anything else that stopped the work (training diverged, disk full).
-    A defect in this project still shows its traceback.
+    A defect of this project still shows its traceback.
     """
     try:
         main()
@@ -30,7 +30,7 @@ def run(main: Callable[[], None]) -> None:
             raise
         _fail(f"{error.filename or 'output'}: no space left on the disk; free some and run the same command again", 1)
     except KeyboardInterrupt:
-        _fail("stopped; run the same command again to go on", 130)
+        _fail("interrupted; run the same command again to resume", 130)
 
 
 def _fail(message: object, code: int) -> None:

@@ -79,7 +79,9 @@ class Group:
         """Tensors that figures show, by seed. Raises InputError where there are none."""
         from safetensors.numpy import load_file
 
-        paths = {int(path.stem.rpartition("-seed-")[2]): path for path in self.folder.glob(f"plot_samples/{run}-seed-*")}
+        paths = {
+            int(path.stem.rpartition("-seed-")[2]): path for path in self.folder.glob(f"plot_samples/{run}-seed-*")
+        }
         if not paths:
             raise InputError(f"{self.folder}/plot_samples has none of {run}; `dvc repro evaluate@{self.folder.name}`")
         return {seed: load_file(paths[seed]) for seed in sorted(paths)}

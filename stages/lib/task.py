@@ -24,8 +24,9 @@ from stages.lib.errors import InputError
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
-    Predictor = Callable[["nn.Module", "Batch"], Sequence[Any]]
 
+#: Predicts a batch, one entry an example.
+Predictor = Callable[[Any, "Batch"], Sequence[Any]]
 TASKS = Path(__file__).parents[1] / "tasks"
 
 
@@ -123,7 +124,7 @@ class Task(ABC):
     def predict(self, network: "nn.Module", batch: Batch) -> Sequence[Any]:
         """One prediction an example, comparable with `Split.targets`."""
 
-    def extra_predictors(self, options: Any) -> "Mapping[str, Predictor]":  # noqa: ARG002
+    def extra_predictors(self, options: Any) -> Mapping[str, Predictor]:  # noqa: ARG002
         """Other ways to predict with the same network, scored as <split>.<name>_<metric>; by default none."""
         return {}
 

@@ -1,4 +1,4 @@
-"""The file that a killed training goes on from."""
+"""The file that a killed training resumes from."""
 
 import io
 import math
@@ -9,32 +9,28 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from stages.lib.files import whole_file
+from stages.lib.files import atomic_file
 
 Row = dict[str, float]
 
 
 @dataclass
 class State:
-    """Where a training stands, beside its network and optimizer."""
+    """The state of a training besides its network and optimizer."""
 
     step: int = 0
-    #: Training losses, and what else a task counts, by name, since the last row of the history.
-    learned: dict[str, list[float]] = field(default_factory=dict)
+    #: Training losses, and what else a task logs, by name, since the last row of the history.
+    logged: dict[str, list[float]] = field(default_factory=dict)
     history: list[Row] = field(default_factory=list)
     best_value: float = -math.inf
     best_weights: dict[str, Tensor] | None = None
-    #: Validations since the best one.
-    stale: int = 0
     #: Wall time so far, of all processes that took part.
     seconds: float = 0.0
 
     def note(self, value: float, weights: dict[str, Tensor] | None) -> None:
         """Take a validation into account; larger values are better."""
         if value > self.best_value:
-            self.best_value, self.best_weights, self.stale = value, weights, 0
-        else:
-            self.stale += 1
+            self.best_value, self.best_weights = value, weights
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
@@ -46,7 +42,7 @@ def weights_of(network: nn.Module) -> dict[str, Tensor]:
 
 
 def save(path: Path, fingerprint: str, network: nn.Module, optimizer: Optimizer, state: State) -> None:
-    """Write all that moves during training; a kill while writing leaves the file before."""
+    """Write all that changes during training; a kill while writing leaves the previous file."""
     content = {
         "fingerprint": fingerprint,
         "network": network.state_dict(),
@@ -55,20 +51,20 @@ def save(path: Path, fingerprint: str, network: nn.Module, optimizer: Optimizer,
         "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         "state": {name: getattr(state, name) for name in asdict(State())},
     }
-    # torch's own writer reports a full disk in words of its own; Python's raises the system's error.
+    # torch's own writer hides which error a full disk gives; Python's raises it.
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_bytes(buffer.getbuffer())
 
 
 def restore(path: Path, fingerprint: str, network: nn.Module, optimizer: Optimizer, state: State) -> bool:
-    """Go back to a checkpoint of the same training; False where there is none."""
+    """Load a checkpoint of the same training; False where there is none."""
     if not path.exists():
         return False
     content = torch.load(path, map_location="cpu", weights_only=True)
     if content["fingerprint"] != fingerprint:
-        print(f"{path} belongs to other settings, data or code; training starts afresh", flush=True)
+        print(f"{path} was made by other settings, data or code; training starts from the beginning", flush=True)
         return False
     network.load_state_dict(content["network"])
     optimizer.load_state_dict(content["optimizer"])

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from stages.lib.config import Settings
+from stages.train.settings import Settings
 
 
 def make_optimizer(network: nn.Module, settings: Settings) -> Optimizer:
@@ -16,7 +16,12 @@ def make_optimizer(network: nn.Module, settings: Settings) -> Optimizer:
     match settings.optimizer:
         case "sgd":
             return torch.optim.SGD(
-                parameters, lr=lr, momentum=settings.momentum, weight_decay=decay, nesterov=settings.nesterov
+                parameters,
+                lr=lr,
+                momentum=settings.momentum,
+                dampening=settings.dampening,
+                weight_decay=decay,
+                nesterov=settings.nesterov,
             )
         case "adam":
             return torch.optim.Adam(parameters, lr=lr, weight_decay=decay)
@@ -29,7 +34,7 @@ def make_optimizer(network: nn.Module, settings: Settings) -> Optimizer:
 
 
 def learning_rate_factor(settings: Settings, step: int, total: int) -> float:
-    """What the learning rate is multiplied with at `step` of `total`; a function of the step alone, so it resumes."""
+    """Factor of the learning rate at `step` of `total`; a function of the step alone, so it resumes."""
     match settings.schedule:
         case "constant":
             return 1.0
@@ -38,5 +43,5 @@ def learning_rate_factor(settings: Settings, step: int, total: int) -> float:
         case "cosine":
             return 0.5 * (1 + math.cos(math.pi * step / total))
         case "one_cycle":
-            peak = settings.peak * total
+            peak = settings.pct_start * total
             return (step + 1) / (peak + 1) if step < peak else (total - step) / (total - peak)
