@@ -10,7 +10,7 @@ UV_SYNC := $(VENV)/bin/uv pip sync --quiet --compile-bytecode --require-hashes -
 all: setup
 	$(ACTIVATE) && OMP_NUM_THREADS=1 python -m stages.reproduce
 	$(ACTIVATE) && dvc repro --quiet
-	@$(ACTIVATE) && python -m stages.report --where
+	@$(ACTIVATE) && python -m stages.report --profile sample --where
 
 setup: $(VENV)/installed
 

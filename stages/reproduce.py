@@ -1,8 +1,8 @@
-"""What `dvc repro` does, several stages at a time: `python -m stages.reproduce --jobs 2 [target ...]`.
+"""What `dvc repro` does, several stages at a time: `python -m stages.reproduce [TARGET …] [--jobs 2]`.
 
 DVC runs one stage after another, and reads and writes all of dvc.lock after each. Here every stage whose dependencies
-are there runs in a fork of this process, which has loaded the libraries once, and dvc.lock is written once in a while.
-What has to run, what it waits for and what is recorded is DVC's own word, so `dvc repro` then finds nothing to do.
+are up to date runs in a fork of this process, which has loaded the libraries once, and dvc.lock is written once a
+minute. DVC decides what has to run, what it depends on and what is recorded, so `dvc repro` then finds nothing to do.
 """
 
 import argparse
@@ -17,15 +17,17 @@ from graphlib import TopologicalSorter
 from multiprocessing.connection import wait
 from typing import Any
 
-from stages.lib.errors import InputError, run
+from stages.lib.errors import InputError, run_stage
 
-#: Seconds between two writings of dvc.lock. A stop in between is no loss: what is finished is recorded on the way out.
+#: Seconds between two writes of dvc.lock. Finished stages are also recorded on the way out.
 RECORD_EVERY = 60.0
+#: The sample pipeline.
+PIPELINE = "dvc.yaml"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("targets", nargs="*", help="stages, as for `dvc repro`; default: all")
+    parser.add_argument("targets", nargs="*", help="as for `dvc repro`; default: the sample pipeline")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="stages at a time (default: %(default)s)")
     arguments = parser.parse_args()
     if arguments.jobs < 1:
@@ -35,10 +37,11 @@ def main() -> None:
 
 
 def reproduce(targets: Sequence[str], jobs: int) -> int:
-    """Run what has changed of the targets (default: all) and of what they need; returns the number of stages run.
+    """Run what has changed of the targets (default: the sample pipeline) and of what they depend on; returns the number
+    of stages run.
 
-    Raises InputError for an unknown target. After a stage has failed none is started; those that run are waited for and
-    recorded, and then this exits with the failed one's code.
+    Raises InputError for an unknown target. After a failure no stage is started; running ones are waited for and
+    recorded, then this exits with the failed stage's code.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
@@ -53,24 +56,25 @@ def reproduce(targets: Sequence[str], jobs: int) -> int:
 
 
 def _plan(repo: Any, targets: Sequence[str]) -> "TopologicalSorter[Any]":
-    """The stages to look at, each with those that it waits for."""
+    """The stages to check, each with those that it depends on."""
     import networkx
 
     graph = repo.index.graph
-    wanted = set(graph)
-    if targets:
-        named = [stage for target in targets for stage in repo.stage.collect(target)]
-        wanted = set(named).union(*(networkx.descendants(graph, stage) for stage in named))
+    named = [stage for target in targets or [PIPELINE] for stage in repo.stage.collect(target)]
+    wanted = set(named).union(*(networkx.descendants(graph, stage) for stage in named))
     return TopologicalSorter({stage: list(graph.successors(stage)) for stage in wanted})
 
 
 def _load_libraries() -> None:
-    """What most stages import, and nothing of this project: a training's checkpoint goes by the modules it loaded."""
+    """What most stages import, so that their forks start with it."""
     import lightning_fabric  # noqa: F401
     import matplotlib.figure  # noqa: F401
     import pandas  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
     import pydantic  # noqa: F401
     import safetensors.torch  # noqa: F401
+    import scipy.stats  # noqa: F401
+    import sklearn.metrics  # noqa: F401
 
 
 class _Runner:
@@ -112,7 +116,7 @@ class _Runner:
 
     def _start(self, stage: Any) -> None:
         print(f"Running stage '{stage.addressing}'", flush=True)
-        process = self.fork.Process(target=_run_command, args=(stage.cmd,))
+        process = self.fork.Process(target=_run_command, args=(stage.cmd, stage.wdir))
         process.start()
         self.running[process.sentinel] = process, stage
 
@@ -122,7 +126,7 @@ class _Runner:
             process, stage = self.running.pop(sentinel)
             process.join()
             if process.exitcode:
-                print(f"error: stage '{stage.addressing}' failed; the line above says why", file=sys.stderr)
+                print(f"error: stage '{stage.addressing}' failed", file=sys.stderr)
                 self.failed = process.exitcode if process.exitcode > 0 else 1
                 continue
             stage.save()
@@ -131,19 +135,21 @@ class _Runner:
             yield stage
 
     def _record(self) -> None:
-        if self.unrecorded:
-            self.unrecorded[0].dvcfile.dump_stages(self.unrecorded, update_pipeline=False)
+        for path in {stage.path for stage in self.unrecorded}:
+            stages = [stage for stage in self.unrecorded if stage.path == path]
+            stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
         self.unrecorded, self.recorded = [], time.monotonic()
 
 
-def _run_command(command: str) -> None:
-    """In a fork: `python -m stages.x options`, as that command line would run it."""
+def _run_command(command: str, folder: str) -> None:
+    """In a fork: `python -m stages.x options`, as that command line would run it in the stage's working directory."""
+    os.chdir(folder)
     python, option, module, *options = shlex.split(command)
     if (python, option) != ("python", "-m"):
-        raise InputError(f"dvc.yaml: the command {command!r} does not begin with `python -m`")
+        raise InputError(f"dvc.yaml: the command {command!r} does not start with `python -m`")
     sys.argv = [module, *options]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)
