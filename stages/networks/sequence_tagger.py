@@ -76,7 +76,9 @@ class SequenceTagger(nn.Module):
         super().__init__()
         ends = dict(zip(vector_widths, accumulate(vector_widths.values()), strict=True))
         # The columns of the given vectors that are read.
-        self.columns = slice(None) if vectors == "both" else slice(ends[vectors] - vector_widths[vectors], ends[vectors])
+        self.columns = (
+            slice(None) if vectors == "both" else slice(ends[vectors] - vector_widths[vectors], ends[vectors])
+        )
         width = sum(vector_widths.values()) if vectors == "both" else vector_widths[vectors]
         self.members = nn.ModuleList(
             EmissionNetwork(

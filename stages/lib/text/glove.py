@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from stages.lib.errors import InputError
 
+#: File of the catalogue's data set "glove".
+FILE = "glove.6B.50d.txt"
 #: The largest finite float32.
 LARGEST = float(np.finfo(np.float32).max)
 

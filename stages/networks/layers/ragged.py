@@ -19,6 +19,12 @@ class Ragged:
         self.values = values
         self.starts, self.lengths = offsets[:-1], offsets.diff()
 
+    @classmethod
+    def from_rows(cls, rows: Sequence[Sequence[int]]) -> Self:
+        """Rows of whole numbers."""
+        offsets = torch.tensor([0, *map(len, rows)]).cumsum(0)
+        return cls(torch.tensor([value for row in rows for value in row]), offsets)
+
     def __len__(self) -> int:
         return len(self.lengths)
 
@@ -35,11 +41,6 @@ class Ragged:
         chosen = copy.copy(self)
         chosen.starts, chosen.lengths = self.starts[index], self.lengths[index]
         return chosen
-
-
-def row_offsets(lengths: Sequence[int]) -> Tensor:
-    """Offsets [n + 1] of rows with these lengths."""
-    return torch.tensor([0, *lengths]).cumsum(0)
 
 
 def length_mask(lengths: Tensor, steps: int | None = None) -> Tensor:

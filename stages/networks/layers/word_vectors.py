@@ -29,7 +29,7 @@ class WordVectors(nn.Module):
 
 
 def pool(rows: Tensor, lengths: Tensor, pooling: str) -> Tensor:
-    """ "mean" or "max" of rows [B, T, width] over the first `lengths` [B] positions, [B, width]."""
+    """Mean or max pooling of rows [B, T, width] over the first `lengths` [B] positions of each, [B, width]."""
     mask = length_mask(lengths, rows.shape[1]).unsqueeze(2)
     if pooling == "max":
         return rows.masked_fill(~mask, -torch.inf).amax(1)
