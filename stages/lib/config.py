@@ -23,6 +23,8 @@ from stages.train.settings import Settings
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from stages.lib.questions import Departure, Question
+
 Profile = Literal["sample", "full"]
 PROFILES: tuple[Profile, ...] = get_args(Profile)
 #: Where each profile's knobs are.
@@ -172,6 +174,32 @@ class Reports:
     @cached_property
     def headings(self) -> dict[str, Heading]:
         return self._checked("headings", Heading)
+
+    @cached_property
+    def questions(self) -> "dict[str, Question]":
+        from stages.lib.questions import Question
+
+        return self._checked("questions", Question)
+
+    @cached_property
+    def departures(self) -> "dict[str, Departure]":
+        from stages.lib.questions import Departure
+
+        return self._checked("departures", Departure)
+
+    def check_questions(self, profile: Profile) -> None:
+        """Raises InputError for a question that refers to what is not there, or cannot be answered."""
+        from stages.lib.questions import check_questions
+
+        check_questions(self, profile)
+
+    @cached_property
+    def group_of(self) -> dict[str, str]:
+        """The group of each run and of each computed statement."""
+        groups = {name: str(_mapping(entry).get("group")) for name, entry in self.section("runs").items()}
+        for group, entry in self.computed.items():
+            groups |= dict.fromkeys(task_module(entry.task, "statements").STATEMENTS, group)
+        return groups
 
     def run_ids(self, group: str | None = None) -> list[str]:
         """Ids of all runs, or of a group's."""
