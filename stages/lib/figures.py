@@ -18,12 +18,13 @@ Scale = Literal["linear", "log"]
 class Figure(Strict):
     """What figures of every kind have. `runs`: the label of each run, in the order in which they are drawn.
 
+    group, baseline: the groups that the runs are from; the same twice where they are from one.
     `x_label` and `y_label` name the axes, with units; `dvc plots` shows them too.
     """
 
     kind: str
     group: Id
-    baseline: Id | None = None
+    baseline: Id
     title: str
     caption: str = ""
     runs: dict[Id, str] = Field(min_length=1)
@@ -63,8 +64,8 @@ class Curves(Figure):
     counts_as: dict[Id, float] = {}
 
     reading = (
-        "Thick: smoothed (LOWESS over an eighth of the points; short curves are not smoothed). Thin: as logged, where a"
-        " run has one seed. Band: lowest to highest seed around their mean."
+        "Thick: smoothed (LOWESS over an eighth of the points; curves of fewer than 24 points are as logged). Thin: as"
+        " logged, where a run has one seed. Band: lowest to highest seed around their mean."
     )
 
     @model_validator(mode="after")
@@ -183,8 +184,8 @@ class Specification(Figure):
     y_scale: Scale = "linear"
 
     reading = (
-        "Each column is one variant, sorted by its mean over seeds. Upper part: mean with 95 % interval, small points"
-        " are seeds. Lower part: a dot for the choice that the variant makes."
+        "One column a variant, sorted by the mean over seeds. Above: mean, 95 % interval (from two seeds on) and, small,"
+        " the seeds. Below: what the variant chooses, of the settings in which the runs differ."
     )
 
     @model_validator(mode="after")
@@ -206,7 +207,7 @@ class Levels(Figure):
     reported: dict[Id, float] = {}
     x_scale: Scale = "linear"
 
-    reading = "Filled: mean over seeds with 95 % interval; small points are seeds. Hollow: the number in the report."
+    reading = "Filled: mean over seeds; 95 % interval from two seeds on. Small: seeds. Hollow: the report's number."
 
     @model_validator(mode="after")
     def _reported_of_runs(self) -> Self:
@@ -256,7 +257,7 @@ def check_groups(figure: Figure, group_of: Mapping[str, str], where: str) -> Non
         if run not in group_of:
             raise InputError(f"{where}: runs: there is no run {run!r}")
         if group_of[run] not in (figure.group, figure.baseline):
-            groups = " or ".join(repr(group) for group in (figure.group, figure.baseline) if group)
             raise InputError(
-                f"{where}: runs: {run!r} belongs to the group {group_of[run]!r}; allowed are those of {groups}"
+                f"{where}: runs: {run!r} belongs to the group {group_of[run]!r}, which is neither the figure's group"
+                f" {figure.group!r} nor its baseline {figure.baseline!r}"
             )

@@ -14,7 +14,7 @@ from stages.plot.style import RC, Sheet
 def draw_figure(figure_id: str, figure: Figure, profile: str, root: Path = Path()) -> list[Path]:
     """Draw from the evaluations below `root`; returns the files written. Raises InputError."""
     kind = importlib.import_module(f"stages.plot.figures.{figure.kind}")
-    evaluations = Evaluations.of(figure, profile, root)
+    evaluations = Evaluations.of(figure_id, figure, profile, root)
     table = kind.read(figure, evaluations)
 
     folder = root / "metrics" / profile / "figures"

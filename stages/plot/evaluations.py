@@ -16,26 +16,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluations:
-    """`groups`: of each run, the evaluation that holds it, in the figure's order of runs."""
+    """groups: of each run, the evaluation that holds it, in the figure's order of runs. remedy: the command that makes
+    what is missing.
+    """
 
-    profile: str
     groups: dict[str, Group]
+    remedy: str
 
     @classmethod
-    def of(cls, figure: Figure, profile: str, root: Path = Path()) -> "Evaluations":
+    def of(cls, figure_id: str, figure: Figure, profile: str, root: Path = Path()) -> "Evaluations":
         """Raises InputError where a group was not evaluated or a run is in neither."""
-        names = dict.fromkeys(name for name in (figure.group, figure.baseline) if name)
-        groups = [read_group(profile, name, root) for name in names]
+        groups = [read_group(profile, name, root) for name in dict.fromkeys((figure.group, figure.baseline))]
+        command = remedy(profile, f"figure@{figure_id}")
         found = {}
         for run in figure.runs:
             holding = [group for group in groups if run in group.scores["runs"]]
             if not holding:
-                raise InputError(
-                    f"{groups[0].folder}/scores.json does not have the run {run!r};"
-                    f" {remedy(profile, f'evaluate@{figure.group}')} makes it"
-                )
+                raise InputError(f"{groups[0].folder}/scores.json has no run {run!r}; {command} makes it anew")
             found[run] = holding[0]
-        return cls(profile, found)
+        return cls(found, command)
 
     @property
     def data_names(self) -> list[str]:
@@ -99,14 +98,13 @@ class Evaluations:
     def _by_seed(self, run: str, name: str, *columns: str) -> "Iterator[tuple[int, pd.DataFrame]]":
         group = self.groups[run]
         path, table = group.folder / f"{name}.parquet", getattr(group, name)
-        again = remedy(self.profile, f"evaluate@{group.folder.name}")
         if table is None:
-            raise InputError(f"{path} does not exist; {again} makes it")
+            raise InputError(f"{path} does not exist; {self.remedy} makes it")
         rows = table[table["run"] == run]
         if rows.empty:
-            raise InputError(f"{path} has no rows of {run}; {again} makes it anew")
+            raise InputError(f"{path} has no rows of {run}; {self.remedy} makes it anew")
         for column in columns:
             if column not in rows or rows[column].isna().all():
-                raise InputError(f"{path} has no {column!r} of {run}; {again} makes it anew")
+                raise InputError(f"{path} has no {column!r} of {run}; {self.remedy} makes it anew")
         for seed, part in rows.groupby("seed", sort=True):
             yield int(seed), part

@@ -80,6 +80,8 @@ class Sheet:
         line = 1.4 * _SMALL / 72
         height = self.figure.get_figheight() + 0.25 * (len(titles) - 1) + line * (len(small) - 2)
         self.figure.set_figheight(height)
+        for axes in self.figure.axes:
+            axes.set_ylabel(textwrap.fill(axes.get_ylabel(), 40))
 
         left = _SIDE / _WIDTH
         above = self.figure.text(
@@ -118,7 +120,7 @@ class Sheet:
                 entries.values(),
                 entries.keys(),
                 loc="upper left",
-                bbox_to_anchor=(0, top),
+                bbox_to_anchor=(0.005, top),
                 ncols=columns,
                 frameon=False,
                 fontsize=9.5,

@@ -10,7 +10,9 @@ from stages.plot.style import INK, Sheet
 
 
 def read(figure: Confusion, evaluations: Evaluations) -> pd.DataFrame:
-    """Columns run, seed, target, x (predicted class), value (examples), smoothed (their share of the target's)."""
+    """Columns run, seed, target and prediction (classes), x (number of the predicted class), value (examples) and
+    smoothed (their share of the target's).
+    """
     from sklearn.metrics import confusion_matrix
 
     size = len(figure.classes)
@@ -22,7 +24,8 @@ def read(figure: Confusion, evaluations: Evaluations) -> pd.DataFrame:
             counts = confusion_matrix(rows["target"], rows["prediction"], labels=range(size))
             shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
             columns = {"run": label, "seed": seed, "target": np.repeat(figure.classes, size)}
-            columns |= {"x": figure.classes * size, "value": counts.ravel(), "smoothed": shares.ravel()}
+            columns |= {"prediction": figure.classes * size, "x": np.tile(range(size), size)}
+            columns |= {"value": counts.ravel(), "smoothed": shares.ravel()}
             frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)
 
@@ -31,7 +34,7 @@ def draw(figure: Confusion, table: pd.DataFrame, sheet: Sheet) -> None:
     """Darker where more; per cent where there is at least half of one."""
     axes = sheet.axes(xlabel=figure.x_label, ylabel=figure.y_label)
     names = figure.classes
-    shares = table.pivot_table(index="target", columns="x", values="smoothed").loc[names, names].to_numpy()
+    shares = table.pivot_table(index="target", columns="prediction", values="smoothed").loc[names, names].to_numpy()
     axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), share in np.ndenumerate(shares):
         if share >= 0.005:

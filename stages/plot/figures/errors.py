@@ -19,8 +19,8 @@ KINDS = ("missed", "wrong borders", "invented")
 
 
 def read(figure: Errors, evaluations: Evaluations) -> pd.DataFrame:
-    """Columns run, seed, x (number of the error), error (its kind), value and smoothed (errors of this kind up to
-    it), target and prediction (the marked sentences). Each kind begins with a row of 0 errors.
+    """Columns run, seed, x (number of the error), error (its kind), value and smoothed (errors of this kind up to it),
+    sentence (its terms marked) and predicted (the predictions marked). Each kind begins with a row of 0 errors.
     """
     frames = []
     for run, label in figure.runs.items():
@@ -31,12 +31,12 @@ def read(figure: Errors, evaluations: Evaluations) -> pd.DataFrame:
                 for error in find_errors(marked_spans(prediction)[1], marked_spans(target)[1])
             ]
             start = pd.DataFrame({"x": 0, "error": KINDS, "value": 0})
-            errors = pd.DataFrame(found, columns=["error", "target", "prediction"])
+            errors = pd.DataFrame(found, columns=["error", "sentence", "predicted"])
             errors.insert(0, "x", np.arange(1, len(errors) + 1))
             errors.insert(2, "value", errors.groupby("error").cumcount() + 1)
             frames.append(pd.concat([start, errors]).assign(run=label, seed=seed))
     table = pd.concat(frames, ignore_index=True).assign(smoothed=lambda rows: rows["value"])
-    return table[["run", "seed", "x", "error", "value", "smoothed", "target", "prediction"]]
+    return table[["run", "seed", "x", "error", "value", "smoothed", "sentence", "predicted"]]
 
 
 def draw(figure: Errors, table: pd.DataFrame, sheet: Sheet) -> None:

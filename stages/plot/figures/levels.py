@@ -23,7 +23,7 @@ def draw(figure: Levels, table: pd.DataFrame, sheet: Sheet) -> None:
     axes = sheet.axes(xlabel=figure.x_label, ylabel=figure.y_label, xscale=figure.x_scale)
     color, row = PALETTE[0], runs["x"]
     axes.hlines(row, runs["low"], runs["high"], color=color, linewidth=2.2, zorder=2)
-    axes.plot(runs["smoothed"], row, "o", color=color, ms=7, label="here", zorder=3)
+    axes.plot(runs["smoothed"], row, "o", color=color, ms=7, label="measured", zorder=3)
     axes.plot(table["value"], table["x"] + 0.22, "o", color=color, ms=3, alpha=0.55, zorder=2)
     if runs["reported"].notna().any():
         axes.plot(runs["reported"], row, "D", mfc="none", mec=INK, mew=1.4, ms=8, label="report", zorder=4)

@@ -4,11 +4,14 @@ U. Simonsohn, J. P. Simmons, L. D. Nelson, Nature Human Behaviour 4 (2020) 1208.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
+from stages.lib.errors import InputError
 from stages.lib.figures import Specification
 from stages.plot.evaluations import Evaluations
 from stages.plot.intervals import seeds_with_interval
@@ -16,6 +19,9 @@ from stages.plot.style import GRID, INK, MUTED, PALETTE, Sheet
 
 #: A setting with more values than this gets one row of values instead of a row for each.
 MOST_ROWS = 6
+#: Characters that fit beside one another in such a row.
+WIDTH = 80
+DOT = "●"
 #: Settings that say where a run belongs and how often it is repeated, not how it trains.
 _NO_CHOICE = {"run", "group", "seeds"}
 
@@ -32,6 +38,8 @@ def read(figure: Specification, evaluations: Evaluations) -> pd.DataFrame:
         written=table["id"] == figure.as_written,
     )
     choices = differences({run: evaluations.config(run) for run in figure.runs})
+    if choices.empty:
+        raise InputError("runs: a specification curve shows choices, but these runs have the same settings")
     table = table.join(choices, on="id").sort_values(["x", "seed"], kind="stable")
     return table[["run", "seed", "x", "value", "smoothed", "low", "high", "reported", "written", *choices.columns]]
 
@@ -68,9 +76,8 @@ def _text(value: Any) -> str:
 
 def draw(figure: Specification, table: pd.DataFrame, sheet: Sheet) -> None:
     runs = table.drop_duplicates("x")
-    choices = runs.iloc[:, runs.columns.get_loc("written") + 1 :]
-    rows = grid_rows(choices)
-    grid_height = 0.21 * max(len(rows), 1)
+    rows = grid_rows(runs.iloc[:, runs.columns.get_loc("written") + 1 :])
+    grid_height = 0.21 * sum(row.height for row in rows)
     sheet.set_height(4.0 + grid_height)
     above, below = sheet.subplots(2, 1, sharex=True, height_ratios=(2.6, grid_height))
     _draw_numbers(figure, table, runs, above)
@@ -78,15 +85,16 @@ def draw(figure: Specification, table: pd.DataFrame, sheet: Sheet) -> None:
     below.set_xlabel(figure.x_label)
 
 
-def _draw_numbers(figure: Specification, table: pd.DataFrame, runs: pd.DataFrame, axes: Any) -> None:
-    written = runs[runs["written"]]
+def _draw_numbers(figure: Specification, table: pd.DataFrame, runs: pd.DataFrame, axes: Axes) -> None:
     if figure.reported is not None:
         inside = ((runs["low"] <= figure.reported) & (figure.reported <= runs["high"])).sum()
         label = f"report: {figure.reported:g}, inside {inside} of {len(runs)} intervals"
         axes.axhline(figure.reported, color=PALETTE[1], linewidth=1.5, linestyle=(0, (5, 2)), label=label, zorder=1.5)
     axes.vlines(runs["x"], runs["low"], runs["high"], color=MUTED, linewidth=1.5, zorder=2)
     axes.plot(runs["x"], runs["smoothed"], "o", color=MUTED, ms=5, label="variant", zorder=3)
-    axes.plot(table["x"], table["value"], ".", color=MUTED, ms=3, alpha=0.6, zorder=2)
+    beside = min(0.25, len(runs) / 80)
+    axes.plot(table["x"] + beside, table["value"], ".", color=MUTED, ms=3.5, zorder=2)
+    written = runs[runs["written"]]
     axes.vlines(written["x"], written["low"], written["high"], color=PALETTE[0], linewidth=2.2, zorder=4)
     label = f"as written: {written['run'].iloc[0]}"
     axes.plot(written["x"], written["smoothed"], "D", color=PALETTE[0], ms=7, label=label, zorder=5)
@@ -95,20 +103,38 @@ def _draw_numbers(figure: Specification, table: pd.DataFrame, runs: pd.DataFrame
     axes.grid(visible=False, axis="x")
 
 
-def grid_rows(choices: pd.DataFrame) -> list[tuple[str, list[str]]]:
-    """Rows of the grid below the numbers: label, and for each variant a mark ("●"), the value itself or nothing.
+@dataclass(frozen=True)
+class GridRow:
+    """A row of the grid: the setting, the row's label, and for each variant a dot, a value or nothing.
 
-    choices: a row a variant, a column a setting. A setting has a row for each of its values, or one row that spells
-    them out where there are more than MOST_ROWS.
+    Values that are too long to stand side by side are set upright; `height` counts in rows of dots.
+    """
+
+    setting: str
+    label: str
+    marks: tuple[str, ...]
+
+    @property
+    def upright(self) -> bool:
+        return max(map(len, self.marks)) * len(self.marks) > WIDTH
+
+    @property
+    def height(self) -> float:
+        return max(1.0, 0.42 * max(map(len, self.marks))) if self.upright else 1.0
+
+
+def grid_rows(choices: pd.DataFrame) -> list[GridRow]:
+    """A row for each value of a setting with a dot where a variant has it, or one row that spells the values out where
+    there are more than MOST_ROWS. choices: a row a variant, a column a setting.
     """
     rows = []
     for name, values in choices.items():
         short = str(name).rpartition(".")[2].replace("_", " ")
         known = sorted({value for value in values if value}, key=_numbers_first)
         if len(known) > MOST_ROWS:
-            rows.append((short, list(values)))
+            rows.append(GridRow(short, short, tuple(values)))
         else:
-            rows += [(f"{short}: {value}", ["●" if it == value else "" for it in values]) for value in known]
+            rows += [GridRow(short, f"{short}: {it}", tuple(DOT if v == it else "" for v in values)) for it in known]
     return rows
 
 
@@ -119,20 +145,23 @@ def _numbers_first(value: str) -> tuple[float, str]:
         return np.inf, value
 
 
-def _draw_grid(runs: pd.DataFrame, rows: list[tuple[str, list[str]]], axes: Any) -> None:
-    """A dot where the variant makes the row's choice; the rows of every second setting stand on grey."""
-    settings = list(dict.fromkeys(label.partition(":")[0] for label, _ in rows))
-    for number, (label, marks) in enumerate(rows):
-        if settings.index(label.partition(":")[0]) % 2 == 0:
-            axes.axhspan(number - 0.5, number + 0.5, color=GRID, alpha=0.5, linewidth=0, zorder=0)
-        for x, mark, written in zip(runs["x"], marks, runs["written"], strict=True):
+def _draw_grid(runs: pd.DataFrame, rows: list[GridRow], axes: Axes) -> None:
+    """The rows from top to bottom; those of every second setting stand on grey."""
+    settings = list(dict.fromkeys(row.setting for row in rows))
+    edges = np.cumsum([0.0] + [row.height for row in rows])
+    middles = (edges[:-1] + edges[1:]) / 2
+    for row, top, middle, bottom in zip(rows, edges[:-1], middles, edges[1:], strict=True):
+        if settings.index(row.setting) % 2 == 0:
+            axes.axhspan(top, bottom, color=GRID, alpha=0.5, linewidth=0, zorder=0)
+        for x, mark, written in zip(runs["x"], row.marks, runs["written"], strict=True):
             color = PALETTE[0] if written else INK
-            if mark == "●":
-                axes.plot(x, number, "D" if written else "o", color=color, ms=5)
-            else:
-                axes.text(x, number, mark, ha="center", va="center", fontsize=7, color=color)
-    axes.set_yticks(range(len(rows)), [label for label, _ in rows], fontsize=8.5)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+            if mark == DOT:
+                axes.plot(x, middle, "D" if written else "o", color=color, ms=5)
+            elif mark:
+                turn = 90 if row.upright else 0
+                axes.text(x, middle, mark, ha="center", va="center", fontsize=7.5, color=color, rotation=turn)
+    axes.set_yticks(middles, [row.label for row in rows], fontsize=8.5)
+    axes.set_ylim(edges[-1], 0)
     axes.set_xlim(0.4, len(runs) + 0.6)
     axes.set_xticks([])
     axes.tick_params(axis="y", length=0)
