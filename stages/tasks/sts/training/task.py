@@ -37,11 +37,9 @@ class SentenceSimilarity(Task):
 
     def build(self, model: str, network: SiameseLSTMOptions, metadata: Mapping[str, Any]) -> nn.Module:  # noqa: ARG002
         """A `SiameseLSTM`. Raises InputError where sentences do not fit into `padded_length`."""
-        if network.padded_length is not None and network.padded_length < metadata["max_length"]:
-            raise InputError(
-                f"padded_length = {network.padded_length}: sentences have up to {metadata['max_length']} words; give at"
-                " least that"
-            )
+        steps = network.padded_length
+        if steps is not None and steps < (longest := metadata["max_length"]):
+            raise InputError(f"padded_length = {steps}: sentences have up to {longest} words; give at least that")
         return SiameseLSTM(metadata["width"], **network.model_dump())
 
     def training_step(self, network: nn.Module, batch: Batch, options: Options) -> tuple[Tensor, dict[str, Tensor]]:
