@@ -170,22 +170,22 @@ class Mistakes(Figure):
 class Specification(Figure):
     """Specification curve: one number of many variants of a run, sorted, above the choices that each variant makes.
 
-    `written`: the run as the report describes it; the first, unless it says otherwise. `reported`: the report's
-    number. The choices are the settings in which the runs differ.
+    metric: a score, such as validation.mse. reported: the report's number. written: the run as the report describes
+    it; the first, unless it says otherwise. The choices are the settings in which the runs differ.
 
     U. Simonsohn, J. P. Simmons, L. D. Nelson, Nature Human Behaviour 4 (2020) 1208.
     """
 
     kind: Literal["specification"]
     runs: dict[Id, str] = Field(min_length=2)
-    metric: str = Field(pattern=r"^[^.]+\..+$")
+    metric: str
     reported: float | None = None
     written: Id | None = None
     y_scale: Scale = "linear"
 
     reading = (
-        "One column a variant, sorted by the mean over seeds. Above: mean, 95 % interval (from two seeds on) and, small,"
-        " the seeds. Below: what the variant chooses, of the settings in which the runs differ."
+        "One column a variant, sorted by the mean over seeds. Above: mean with 95 % interval (two seeds or more); small"
+        " points: seeds. Below: what the variant chooses, of the settings in which the runs differ."
     )
 
     @model_validator(mode="after")
@@ -200,14 +200,14 @@ class Specification(Figure):
 
 
 class Levels(Figure):
-    """Dot plot: one number of each run, and what the report gives for it. `reported`: by run."""
+    """Dot plot: one score of each run, and what the report gives for it. reported: by run."""
 
     kind: Literal["levels"]
-    metric: str = Field(pattern=r"^[^.]+\..+$")
+    metric: str
     reported: dict[Id, float] = {}
     x_scale: Scale = "linear"
 
-    reading = "Filled: mean over seeds; 95 % interval from two seeds on. Small: seeds. Hollow: the report's number."
+    reading = "Filled: mean over seeds with 95 % interval (two or more). Small: seeds. Hollow: the report's number."
 
     @model_validator(mode="after")
     def _reported_of_runs(self) -> Self:
