@@ -40,12 +40,12 @@ def train_seed(
     fabric: Fabric,
     checkpoint: Path,
     fingerprint: str,
-    checkpoint_seconds: float = 20.0,
+    checkpoint_seconds: float,
 ) -> Trained:
     """Train `network` on splits["train"]; the history has the metrics of the task's logged splits.
 
     checkpoint: file that a killed training resumes from; used only if its `fingerprint` (a hash of all that shapes the
-    result) is the same; the caller deletes it once the results are safe.
+    result) is the same; saved every `checkpoint_seconds`; the caller deletes it once the results are safe.
     Raises InputError where the batch is larger than the data, or the best weights are asked for without a validation
     split; TrainingError where the loss is not finite.
     """

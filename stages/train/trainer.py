@@ -21,8 +21,8 @@ from stages.train.loop import train_seed
 from stages.train.precision import resolve
 
 
-def train(run: Run) -> None:
-    """Train every seed of a run; the folder appears once all are done.
+def train(run: Run, checkpoint_seconds: float = 20.0) -> None:
+    """Train every seed of a run; the folder appears once all are done. A checkpoint is saved every `checkpoint_seconds`.
 
     Writes run.json (settings, data, provenance, wall time of each seed) and, in seed-<n>/, weights.safetensors and
     history.csv. Raises InputError for settings that do not fit the data, TrainingError where training diverges.
@@ -57,7 +57,9 @@ def train(run: Run) -> None:
             network = run.task.build(run.model, run.network, metadata)
             about["memory_format"] = _memory_format(network)
             about["parameters"] = sum(parameter.numel() for parameter in network.parameters())
-            trained = train_seed(run, seed, network, splits, fabric, checkpoints[seed], f"{fingerprint} {seed}")
+            trained = train_seed(
+                run, seed, network, splits, fabric, checkpoints[seed], f"{fingerprint} {seed}", checkpoint_seconds
+            )
             (folder / f"seed-{seed}").mkdir()
             write_tensors(folder / f"seed-{seed}" / "weights.safetensors", trained.weights)
             _write_history(folder / f"seed-{seed}" / "history.csv", trained.history)
