@@ -36,6 +36,12 @@ class Ragged:
         rows = self.values[positions * mask]
         return rows * mask.view(*mask.shape, *[1] * (rows.dim() - 2))
 
+    def with_values(self, values: Tensor) -> Self:
+        """Rows of the same lengths of other values [N, ...]."""
+        other = copy.copy(self)
+        other.values = values
+        return other
+
     def select(self, index: Tensor) -> Self:
         """The rows at `index` [m], which share the values of these."""
         chosen = copy.copy(self)

@@ -1,0 +1,77 @@
+"""Scores of keyword extraction: precision, recall and F1 of terms."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from sklearn.metrics import precision_recall_fscore_support
+
+from stages.lib.results import MetricDefinition
+from stages.lib.text.marking import mark_spans
+from stages.tasks.aspects.training.sentences import GoldSentence, Span, keywords
+
+#: What is counted, by the prefix of its columns of the outcomes: exact spans (SemEval's rule), the distinct keywords of
+#: a sentence (the report's), and exact spans of terms of one, two, and three or more words.
+RULES = ("", "keyword_", "one_word_", "two_words_", "three_words_or_more_")
+COUNTS = ("tp", "fp", "fn")
+RATES = ("precision", "recall", "f1")
+
+
+def _metric(rule: str, rate: str) -> str:
+    """Such as f1, keyword_f1, f1_one_word."""
+    return f"{rule}{rate}" if rule in ("", "keyword_") else f"{rate}_{rule.removesuffix('_')}"
+
+
+METRICS = {
+    _metric(rule, rate): MetricDefinition(rate, tuple(f"{rule}{count}" for count in COUNTS), larger_is_better=True)
+    for rule in RULES
+    for rate in RATES
+}
+
+
+def match(predictions: Sequence[Sequence[Span]], targets: Sequence[GoldSentence]) -> pd.DataFrame:
+    """One row per rule, sentence, and term that is annotated or found; columns rule, sentence, gold and found."""
+    rows = []
+    for number, (prediction, sentence) in enumerate(zip(predictions, targets, strict=True)):
+        gold, found = set(sentence.spans), set(prediction)
+        for span in gold | found:
+            words = len(sentence.text[slice(*span)].split())
+            for rule in ("", RULES[min(words, 3) + 1]):
+                rows.append((rule, number, span in gold, span in found))
+        found_keywords = keywords(sentence.text, prediction)
+        rows += [
+            ("keyword_", number, word in sentence.keywords, word in found_keywords)
+            for word in sentence.keywords | found_keywords
+        ]
+    return pd.DataFrame(rows, columns=["rule", "sentence", "gold", "found"])
+
+
+def scores(predictions: Sequence[Sequence[Span]], targets: Sequence[GoldSentence]) -> dict[str, float]:
+    """Precision, recall and F1 over all sentences by each of RULES; 0 where they are undefined."""
+    terms = match(predictions, targets)
+    values = dict.fromkeys(METRICS, 0.0)
+    for rule, of_rule in terms.groupby("rule"):
+        rates = precision_recall_fscore_support(of_rule["gold"], of_rule["found"], average="binary", zero_division=0)
+        values |= {_metric(rule, rate): float(value) for rate, value in zip(RATES, rates[:3], strict=True)}
+    return values
+
+
+def outcomes(predictions: Sequence[Sequence[Span]], targets: Sequence[GoldSentence]) -> pd.DataFrame:
+    """One row per sentence: true positives, false positives and false negatives by each of RULES, and the sentence with
+    the annotated terms marked (target) and with the found ones (prediction).
+    """
+    terms = match(predictions, targets)
+    terms["tp"], terms["fp"] = terms["gold"] & terms["found"], ~terms["gold"] & terms["found"]
+    terms["fn"] = terms["gold"] & ~terms["found"]
+    counts = terms.pivot_table(index="sentence", columns="rule", values=list(COUNTS), aggfunc="sum")
+    counts.columns = [f"{rule}{count}" for count, rule in counts.columns]
+    names = [f"{rule}{count}" for rule in RULES for count in COUNTS]
+    table = counts.reindex(index=range(len(targets)), columns=names).fillna(0).astype("int16")
+    return table.assign(
+        target=[mark_spans(gold.text, gold.spans) for gold in targets],
+        prediction=[mark_spans(gold.text, found) for gold, found in zip(targets, predictions, strict=True)],
+    )
+
+
+def trivial(targets: Sequence[GoldSentence]) -> dict[str, float]:
+    """The scores of finding nothing."""
+    return scores([()] * len(targets), targets)

@@ -1,0 +1,1 @@
+"""What shapes the weights of keyword taggers."""
