@@ -22,9 +22,12 @@ from stages.lib.task import Batch, Split, task_module
 
 @dataclass
 class Evaluation:
-    """What one trained seed gives. `outcomes` hold a frame for each split and predictor."""
+    """What one trained seed gives. `outcomes` hold a frame for each split and predictor; `trivial` are the scores of a
+    predictor that has learned nothing, against which a run counts as trained.
+    """
 
     scores: dict[str, float] = field(default_factory=dict)
+    trivial: dict[str, float] = field(default_factory=dict)
     outcomes: list[pd.DataFrame] = field(default_factory=list)
     history: pd.DataFrame = field(default_factory=pd.DataFrame)
     plot_samples: bytes | None = None
@@ -52,6 +55,7 @@ def evaluate_group(group: str, profile: Profile) -> None:
             raise InputError(f"{run.folder}: trained on other data than the rest of group {group}; train all of it again")
         data = about["data"]
         scored[run.id] = {key: about[key] for key in ("config", "parameters", "precision", "threads")} | {
+            "trivial": found.trivial,
             "scored": provenance() if profile != "sample" else {},
             "seeds": seeds,
         }
@@ -96,6 +100,7 @@ def evaluate_seed(run: Run, seed: int) -> tuple[dict[str, Any], Evaluation]:
     predictors = {"": task.predict, **task.extra_predictors(run.options)}
     for name in filter(splits.__contains__, task.eval_splits(run.options)):
         targets = splits[name].targets
+        found.trivial |= {f"{name}.{metric}": value for metric, value in scoring.trivial(targets).items()}
         for predictor_name, predictor in predictors.items():
             predictions = predict(predictor, network, splits[name], to_device)
             prefix = f"{name}.{predictor_name}_" if predictor_name else f"{name}."
