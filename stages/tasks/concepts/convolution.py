@@ -4,12 +4,12 @@ import itertools
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
-from stages.tasks.concepts.finding import Finding
+from stages.lib.statements import Result
 
 
-def output_sizes(seed: int) -> Finding:  # noqa: ARG001
+def output_sizes(_seed: int) -> Result:
     """⌊(input − width + 2·pad)/stride⌋ + 1 against what the framework returns, over a grid (D-theory-size).
 
     Where the kernel does not fit into the padded input, the formula gives at most 0 and the framework must refuse.
@@ -23,10 +23,10 @@ def output_sizes(seed: int) -> Finding:  # noqa: ARG001
         except RuntimeError:
             found, misfits = 0, misfits + 1
         mismatches += found != max(stated, 0)
-    return Finding({"sizes_compared": cases, "mismatches": mismatches, "kernels_that_do_not_fit": misfits})
+    return Result({"cases": cases, "mismatches": mismatches, "kernels_larger_than_input": misfits})
 
 
-def one_by_one(seed: int) -> Finding:
+def one_by_one(seed: int) -> Result:
     """A 1 × 1 convolution: height, width, channels, and what a single changed pixel changes (D-theory-1x1)."""
     torch.manual_seed(seed)
     convolution = nn.Conv2d(16, 6, kernel_size=1).double()
@@ -37,19 +37,19 @@ def one_by_one(seed: int) -> Finding:
     touched = image.clone()
     touched[:, :, 4, 5] += 1
     changed = (convolution(touched) != output).any(dim=1)[0]
-    return Finding(
+    return Result(
         {
             "height_change": output.shape[2] - image.shape[2],
             "width_change": output.shape[3] - image.shape[3],
-            "channels_before": image.shape[1],
-            "channels_after": output.shape[1],
-            "difference_from_a_product_over_channels": (output - per_pixel).abs().max().item(),
-            "pixels_that_one_pixel_changes": int(changed.sum()),
+            "input_channels": image.shape[1],
+            "output_channels": output.shape[1],
+            "difference_from_matrix_product": (output - per_pixel).abs().max().item(),
+            "pixels_changed_by_one_pixel": int(changed.sum()),
         }
     )
 
 
-def pooled_maxima(seed: int) -> Finding:  # noqa: ARG001
+def pooled_maxima(_seed: int) -> Result:
     """3 × 3 max pooling of the report's four matrices (A-theory-pool), as nn.MaxPool2d does it: stride 3.
 
     Beside them the original shifted by two pixels, which the report does not try.
@@ -72,10 +72,6 @@ def pooled_maxima(seed: int) -> Finding:  # noqa: ARG001
         for part, values in (("image", matrices[name]), ("pooled", pooled[name]))
         for row, column in itertools.product(*map(range, values.shape))
     ]
-    scores = {name: _first(values) for name, values in pooled.items()}
-    return Finding(scores, ("matrix", "part", "row", "column", "value"), rows)
-
-
-def _first(pooled: Tensor) -> float:
-    """The value at the place that corresponds to the original's single one."""
-    return pooled[0, 0].item()
+    # The output that corresponds to the only one that the original has.
+    values = {name: output[0, 0].item() for name, output in pooled.items()}
+    return Result(values, ("matrix", "part", "row", "column", "value"), rows)

@@ -3,78 +3,102 @@
 import torch
 from torch import Tensor, nn
 
+from stages.lib.statements import Result
 from stages.networks.layers.cells import GRUCell, LSTMCell
-from stages.tasks.concepts.finding import Finding
 
 
-def weights(module: nn.Module) -> int:
+def count(module: nn.Module) -> int:
+    """Learned parameters of a module."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def patches(height: int, width: int, size: int) -> Tensor:
-    """Which pixels each unit of a grid sees: [units, pixels], a `size` × `size` patch apiece, cut at the border."""
+def receptive_fields(height: int, width: int, size: int) -> Tensor:
+    """Which pixels each unit of a grid sees: [units, pixels], `size` × `size` around it, cut off at the border."""
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     near = [(axis.reshape(-1, 1) - axis.reshape(1, -1)).abs() <= (size - 1) // 2 for axis in (rows, columns)]
     return near[0] & near[1]
 
 
-def own_weights_or_shared(seed: int) -> Finding:  # noqa: ARG001
-    """32 × 32 × 3 inputs, as many hidden units: all connected, 5 × 5 each, or a 5 × 5 convolution (A-theory-params).
+def hidden_layer(_seed: int) -> Result:
+    """Weights from 32 × 32 × 3 inputs to as many hidden units (report A, A-theory-params).
 
-    The report's heading is weight sharing, and it says that 76,800 is what remains "after using convolution".
+    The report's 76,800 gives each unit 25 weights of its own, that is, a locally connected layer on one channel. Its
+    heading is weight sharing; a convolution, which shares its weights, has far fewer.
     """
     inputs = torch.zeros(1, 3, 32, 32)
-    count = inputs.numel()
-    window = nn.Unfold(kernel_size=5, padding=2)(inputs[:, :1])  # [1, values seen in one channel, positions]
-    seen_in_one_channel, seen_in_all = window.shape[1], nn.Unfold(5, padding=2)(inputs).shape[1]
-    return Finding(
+    units = inputs.numel()
+    one_channel, all_channels = (nn.Unfold(5, padding=2)(part).shape[1] for part in (inputs[:, :1], inputs))
+    return Result(
         {
-            "fully_connected": weights(nn.Linear(count, count, bias=False)),
-            "five_by_five_each": count * seen_in_one_channel,
-            "five_by_five_each_without_padding": 3 * int(patches(32, 32, 5).sum()),
-            "five_by_five_colour_pixels_each": count * seen_in_all,
-            "five_by_five_convolution": weights(nn.Conv2d(3, 3, 5, padding=2, bias=False)),
+            "fully_connected": count(nn.Linear(units, units, bias=False)),
+            "locally_connected_5x5": units * one_channel,
+            "locally_connected_5x5_without_padding": 3 * int(receptive_fields(32, 32, 5).sum()),
+            "locally_connected_5x5_all_channels": units * all_channels,
+            "convolution_5x5": count(nn.Conv2d(3, 3, 5, padding=2, bias=False)),
         }
     )
 
 
-def local_and_shared(seed: int) -> Finding:  # noqa: ARG001
-    """100 × 100 inputs, ten units without bias: full, a 10 × 10 patch each, one shared kernel (E-theory-params)."""
-    image = torch.zeros(1, 1, 100, 100)
-    units = 10
-    # The first ten positions of a 10 × 10 window: each unit has its own weights for what it sees.
-    own = nn.Unfold(kernel_size=10, stride=10)(image)[:, :, :units]
-    return Finding(
-        {
-            "fully_connected": weights(nn.Linear(image.numel(), units, bias=False)),
-            "own_patch_each": own.numel(),
-            "one_shared_kernel": weights(nn.Conv2d(1, 1, 10, bias=False)),
-        }
-    )
+def image_inputs(_seed: int) -> Result:
+    """Inputs of a network that reads a 1000 × 1000 RGB image (report B, B-theory-input)."""
+    return Result({"inputs": nn.Flatten()(torch.zeros(1, 3, 1000, 1000)).shape[1]})
 
 
-def image_inputs(seed: int) -> Finding:  # noqa: ARG001
-    """Inputs of a network that reads a 1000 × 1000 RGB image (B-theory-input)."""
-    return Finding({"inputs": nn.Flatten()(torch.zeros(1, 3, 1000, 1000)).shape[1]})
+def gru_and_lstm(_seed: int) -> Result:
+    """Parameters of a GRU over those of an LSTM of equal width, at 16 widths (D-theory-gru).
 
-
-def lstm_weights(seed: int) -> Finding:  # noqa: ARG001
-    """150 units on 100 inputs (E-theory-lstm-params). torch keeps two bias vectors where the report's Keras has one."""
-    cell = LSTMCell(100, 150)
-    return Finding(
-        {
-            "one_bias_per_gate": weights(cell) - cell.bias_hh.numel(),
-            "two_biases_per_gate_as_in_torch": weights(nn.LSTM(100, 150)),
-        }
-    )
-
-
-def gru_to_lstm(seed: int) -> Finding:  # noqa: ARG001
-    """Weights of a GRU over those of an LSTM, own cells and the framework's, at many widths (D-theory-gru)."""
+    Report D says only that a GRU has fewer gates; the ratio 3 : 4 is ours. Own cells and the framework's.
+    """
     widths = [(inputs, hidden) for inputs in (1, 3, 50, 300) for hidden in (1, 8, 51, 512)]
     ratios = [
-        weights(gru(*width)) / weights(lstm(*width))
+        count(gru(*width)) / count(lstm(*width))
         for width in widths
         for gru, lstm in ((GRUCell, LSTMCell), (nn.GRU, nn.LSTM))
     ]
-    return Finding({"lowest_ratio": min(ratios), "highest_ratio": max(ratios)})
+    return Result({"smallest_ratio": min(ratios), "largest_ratio": max(ratios)})
+
+
+def local_and_shared(_seed: int) -> Result:
+    """Weights of ten units on 100 × 100 inputs, no bias: full, local, shared (report E, E-theory-params)."""
+    image = torch.zeros(1, 1, 100, 100)
+    units = 10
+    # The first ten positions of a 10 × 10 window: each unit has its own weights for what it sees.
+    windows = nn.Unfold(kernel_size=10, stride=10)(image)[:, :, :units]
+    return Result(
+        {
+            "fully_connected": count(nn.Linear(image.numel(), units, bias=False)),
+            "locally_connected_10x10": windows.numel(),
+            "one_shared_10x10_kernel": count(nn.Conv2d(1, 1, 10, bias=False)),
+        }
+    )
+
+
+def lstm_layer(_seed: int) -> Result:
+    """Parameters of an LSTM of 150 units on 100 inputs (report E, E-theory-lstm-params).
+
+    The report counts as Keras does, with one bias a gate; torch keeps two.
+    """
+    cell = LSTMCell(100, 150)
+    return Result(
+        {
+            "one_bias_per_gate": count(cell) - cell.bias_hh.numel(),
+            "two_biases_per_gate": count(nn.LSTM(100, 150)),
+        }
+    )
+
+
+def batch_norm_layer(_seed: int) -> Result:
+    """Learned parameters of batch norm for each feature map, γ and β, at several widths (report E, E-theory-bn-params).
+
+    Beside them what is kept but not learned for each map: the running mean and the running variance.
+    """
+    layers = [nn.BatchNorm2d(maps) for maps in (1, 3, 64, 512)]
+    learned = [count(layer) / layer.num_features for layer in layers]
+    running = [(layer.running_mean.numel() + layer.running_var.numel()) / layer.num_features for layer in layers]
+    return Result(
+        {
+            "fewest_parameters_per_map": min(learned),
+            "most_parameters_per_map": max(learned),
+            "running_statistics_per_map": max(running),
+        }
+    )

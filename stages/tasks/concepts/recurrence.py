@@ -6,16 +6,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from stages.lib.statements import Result
 from stages.networks.layers.cells import CELLS, LSTMCell, Recurrent, RNNCell
-from stages.tasks.concepts.finding import Finding
 
 #: Steps between an input and the state whose gradient is taken.
 FARTHEST, FAR = 100, 50
 UNITS = 64
 
 
-def cells_against_framework(seed: int) -> Finding:
+def cells_and_framework(seed: int) -> Result:
     """Largest difference between our cells and torch's in float32, relative to the largest value (C-theory-cells).
+
+    Report C writes its cells by hand; that they compute what the framework's do is our own check.
 
     Outputs, and gradients with respect to the inputs and every weight; one to three layers, one and two directions,
     with and without a mask.
@@ -42,16 +44,18 @@ def cells_against_framework(seed: int) -> Finding:
         wanted.square().sum().backward()
         gradients = [(first.grad, second.grad)]
         gradients += [(pairs[name].grad, parameter.grad) for name, parameter in other.named_parameters()]
-        found["forward_difference"] = max(found["forward_difference"], _apart(outputs, wanted))
-        found["backward_difference"] = max(found["backward_difference"], *(_apart(*pair) for pair in gradients))
-    return Finding(found)
+        found["forward_difference"] = max(found["forward_difference"], _relative_difference(outputs, wanted))
+        found["backward_difference"] = max(
+            found["backward_difference"], *(_relative_difference(*pair) for pair in gradients)
+        )
+    return Result(found)
 
 
-def _apart(first: Tensor, second: Tensor) -> float:
+def _relative_difference(first: Tensor, second: Tensor) -> float:
     return ((first - second).abs().max() / second.abs().max()).item()
 
 
-def gradient_by_distance(seed: int) -> Finding:
+def gradient_by_distance(seed: int) -> Result:
     """Norm of ∂h_T/∂x_{T−t} (all entries) against t for untrained cells of 64 units (D-theory-vanish).
 
     torch's initialization, and the LSTM also with its forget gate's bias raised by 1, as TensorFlow and Keras begin
@@ -72,16 +76,16 @@ def gradient_by_distance(seed: int) -> Finding:
         jacobians = inputs.grad.movedim(1, 0).flip(0)  # [distance, unit, input]
         norms[name] = (jacobians.flatten(1).norm(dim=1) / jacobians[0].norm())[: FARTHEST + 1]
         if cell == "rnn":
-            difference = _product_difference(stack.layers[0][0], outputs[0].detach(), jacobians)
-    return Finding(
+            difference = product_difference(stack.layers[0][0], outputs[0].detach(), jacobians)
+    return Result(
         {
-            "rnn_difference_from_the_product": difference,
+            "rnn_difference_from_product": difference,
             "rnn_gradient_at_50": norms["RNN"][FAR].item(),
             "lstm_gradient_at_50": norms["LSTM"][FAR].item(),
-            "lstm_with_forget_bias_gradient_at_50": norms["LSTM, forget bias 1"][FAR].item(),
+            "lstm_forget_bias_1_gradient_at_50": norms["LSTM, forget bias 1"][FAR].item(),
             "gru_gradient_at_50": norms["GRU"][FAR].item(),
-            "decades_lstm_above_rnn_at_50": (norms["LSTM"][FAR] / norms["RNN"][FAR]).log10().item(),
-            "decades_lstm_with_forget_bias_above_rnn_at_50": (norms["LSTM, forget bias 1"][FAR] / norms["RNN"][FAR])
+            "log10_lstm_over_rnn_at_50": (norms["LSTM"][FAR] / norms["RNN"][FAR]).log10().item(),
+            "log10_lstm_forget_bias_1_over_rnn_at_50": (norms["LSTM, forget bias 1"][FAR] / norms["RNN"][FAR])
             .log10()
             .item(),
         },
@@ -90,19 +94,19 @@ def gradient_by_distance(seed: int) -> Finding:
     )
 
 
-def _product_difference(cell: RNNCell, states: Tensor, jacobians: Tensor) -> float:
+def product_difference(cell: RNNCell, states: Tensor, jacobians: Tensor) -> float:
     """Largest relative difference between autograd's Jacobians and the product of tanh′ · U factors."""
     slope = 1 - states.square()  # tanh′ at each step
     product, worst = torch.eye(cell.hidden_size, dtype=states.dtype), 0.0
     for distance in range(FAR + 1):
         place = len(states) - 1 - distance
         local = slope[place].unsqueeze(1)
-        worst = max(worst, _apart(product @ (local * cell.weight_ih.detach()), jacobians[distance]))
+        worst = max(worst, _relative_difference(product @ (local * cell.weight_ih.detach()), jacobians[distance]))
         product = product @ (local * cell.weight_hh.detach())
     return worst
 
 
-def lstm_with_fixed_gates(seed: int) -> Finding:
+def lstm_and_rnn_step(seed: int) -> Result:
     """An LSTM step with forget 0, input 1, output 1 beside an RNN step of the same weights (E-theory-lstm-rnn).
 
     The gates are fixed by weights of 0 and biases of ∓100, where σ is 0 and 1 to the last digit.
@@ -121,10 +125,10 @@ def lstm_with_fixed_gates(seed: int) -> Finding:
     of_lstm, _ = lstm(lstm.project(inputs), (h, torch.randn_like(h)))
     order = of_rnn.flatten().argsort()[:: of_rnn.numel() // 60]
     pairs = [(state.flatten()[order].tolist(), name) for state, name in ((of_rnn, "RNN"), (of_lstm, "LSTM"))]
-    return Finding(
+    return Result(
         {
-            "largest_difference": (of_lstm - of_rnn).abs().max().item(),
-            "difference_from_tanh_of_the_rnn": (of_lstm - of_rnn.tanh()).abs().max().item(),
+            "difference_from_rnn": (of_lstm - of_rnn).abs().max().item(),
+            "difference_from_tanh_of_rnn": (of_lstm - of_rnn.tanh()).abs().max().item(),
         },
         ("series", "x", "y"),
         [(name, x, y) for values, name in pairs for x, y in zip(pairs[0][0], values, strict=True)],
