@@ -1,4 +1,5 @@
-import csv
+"""Sine forecasting: what is prepared, where forecasts start, what the scores mean."""
+
 import json
 import math
 from pathlib import Path
@@ -6,17 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.signal import correlate, correlation_lags
 from torch import nn
 
-from stages import download
-from stages.lib.task import Batch
-from stages.download import catalogue
 from stages.download.samples import sine as sample
 from stages.lib.errors import InputError
-from stages.networks.forecaster import Forecaster
-from stages.plot import plot
-from stages.plot.figures import Sources, forecast, parse_entry
-from stages.tasks import sine
+from stages.lib.prediction import predict
+from stages.lib.task import Batch, Prepared
+from stages.tasks.sine import scoring
+from stages.tasks.sine.interaction import encode_input, format_prediction
+from stages.tasks.sine.preparation import Settings, prepare, read_sequences
+from stages.tasks.sine.training.options import ForecasterOptions, Options
+from stages.tasks.sine.training.task import NOISE, NOISE_DRAWS, TASK
+from stages.tasks.sine.training.waves import Wave, Waves, lag
+
+STEP = 1 / 20
 
 
 @pytest.fixture
@@ -25,160 +30,251 @@ def raw(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def prepared(raw: Path) -> Prepared:
+    return prepare({"corpus": raw}, Settings())
+
+
+def splits_of(prepared: Prepared) -> dict[str, Waves]:
+    return TASK.load(prepared.tensors, prepared.metadata, Options())
+
+
+# ── Data ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
 def test_the_waves_are_sines_of_whole_shifts(raw: Path) -> None:
-    points = sine.read_sequences(raw / "sine.csv").double().numpy()
+    points = read_sequences(raw / "sine.csv").double().numpy()
     assert points.shape == (10, 40)
     # Sampled sines satisfy x[t+1] + x[t−1] = 2 cos(1/20) x[t], whatever their phase.
-    assert np.allclose(points[:, 2:] + points[:, :-2], 2 * math.cos(1 / 20) * points[:, 1:-1], atol=1e-6)
-    shifts = np.arctan2(points[:, 0], (points[:, 1] - points[:, 0] * math.cos(1 / 20)) / math.sin(1 / 20)) * 20
-    period = 40 * math.pi
+    assert np.allclose(points[:, 2:] + points[:, :-2], 2 * math.cos(STEP) * points[:, 1:-1], atol=1e-6)
+    shifts = np.arctan2(points[:, 0], (points[:, 1] - points[:, 0] * math.cos(STEP)) / math.sin(STEP)) / STEP
+    period = 2 * math.pi / STEP
     whole = np.arange(-80, 80)
     assert all(np.min(np.abs((whole - shift + period / 2) % period - period / 2)) < 1e-3 for shift in shifts)
     assert len(np.unique(points[:, 0])) > 5
 
 
-def test_the_full_profile_computes_the_reports_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["download", "--profile", "full", "--dataset", "sine"])
-    download.main()
-    assert sine.read_sequences(tmp_path / "data/full/raw/sine/sine.csv").shape == (100, 1000)
+def test_the_last_two_sequences_are_for_testing(raw: Path, prepared: Prepared) -> None:
+    points = read_sequences(raw / "sine.csv")
+    assert torch.equal(prepared.tensors["train"], points[:8])
+    assert torch.equal(prepared.tensors["test"], points[8:])
+    assert prepared.metadata == {"sequences": 10, "points": 40, "test_sequences": 2}
+    assert json.loads(json.dumps(prepared.metadata)) == prepared.metadata
 
 
-def test_a_data_set_has_files_or_is_computed() -> None:
-    about = {"title": "t", "home": "https://example.org", "licence": "l", "citation": "c"}
-    catalogue.Dataset.model_validate(about | {"computed": {}})
-    for wrong in ({}, {"computed": {}, "files": [{"name": "a", "sha256": "0" * 64}]}):
-        with pytest.raises(ValueError, match="either files or computed"):
-            catalogue.Dataset.model_validate(about | wrong)
-
-
-def test_the_last_two_sequences_are_for_testing(raw: Path) -> None:
-    tensors, facts, _ = sine.TASK.prepare({"corpus": raw}, sine.Preparation())
-    points = sine.read_sequences(raw / "sine.csv")
-    assert torch.equal(tensors["train"], points[:8])
-    assert torch.equal(tensors["test"], points[8:])
-    assert facts["test_sequences"] == 2
-    splits = sine.TASK.load(tensors, facts, sine.Options())
-    assert splits["test"].known.tolist() == [20, 20, 1, 1]
-    assert sorted(torch.cat(list(splits["test"].parts(3))).tolist()) == [0, 1, 2, 3]
-
-
-def test_the_long_test_goes_on_where_the_test_sequences_end(raw: Path) -> None:
-    tensors, facts, _ = sine.TASK.prepare({"corpus": raw}, sine.Preparation())
-    long = sine.TASK.load(tensors, facts, sine.Options())["long_test"]
-    assert torch.equal(long.points[:, :40], tensors["test"])
-    assert long.known.tolist() == [20, 20]
-    # Forecasts begin at the middle of a test sequence; its second half is 20 points, and four times that are looked at.
+def test_the_long_test_continues_the_test_sequences(prepared: Prepared) -> None:
+    long = splits_of(prepared)["long_test"]
+    assert torch.equal(long.points[:, :40], prepared.tensors["test"])
+    assert long.start.tolist() == [20, 20]
+    # Forecasts begin at the middle of a test sequence; its second half has 20 points, and four times that is scored.
     assert long.points.shape == (2, 20 + 4 * 20)
     wave = long.points.double()
-    assert torch.allclose(wave[:, 2:] + wave[:, :-2], 2 * math.cos(1 / 20) * wave[:, 1:-1], atol=1e-6)
-    off = [[None] * 20 + [value + 0.5 for value in row[20:]] for row in long.targets]
-    scores = sine.TASK.scores(off, long.targets)
-    assert scores["mse"] == pytest.approx(0.25, rel=1e-5)
-    assert scores["error_growth"] == pytest.approx(1, rel=1e-5)
-    assert "one_point_mse" not in scores
+    assert torch.allclose(wave[:, 2:] + wave[:, :-2], 2 * math.cos(STEP) * wave[:, 1:-1], atol=1e-6)
 
 
-@pytest.mark.parametrize("line", ["1.0,nan,2.0", "1.0,inf", "1.0", "", "1.0,two"])
+@pytest.mark.parametrize("line", ["1.0,nan,2.0", "1.0,inf", "1.0", "", "1.0,two", "1e39,0"])
 def test_a_bad_sequence_is_named_by_file_and_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "sine.csv"
     path.write_text(f"0.1,0.2,0.3\n{line}\n")
     with pytest.raises(InputError, match=r"sine\.csv, line 2: "):
-        sine.read_sequences(path)
+        read_sequences(path)
 
 
-def test_sequences_of_unequal_length_are_named(tmp_path: Path) -> None:
-    (tmp_path / "sine.csv").write_text("0.1,0.2,0.3\n0.1,0.2\n")
-    with pytest.raises(InputError, match="line 2: 2 points where the first line has 3"):
-        sine.read_sequences(tmp_path / "sine.csv")
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"0.1,0.2,0.3\n0.1,0.2\n", "line 2: 2 points, but line 1 has 3"),
+        (b"", "the file is empty"),
+        (b"0.1,\xff\n", "not UTF-8 text from byte 4 on"),
+    ],
+)
+def test_a_bad_file_is_one_line(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "sine.csv").write_bytes(content)
+    with pytest.raises(InputError, match=words) as error:
+        read_sequences(tmp_path / "sine.csv")
+    assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("implementation", ["own", "torch"])
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_free_running_reads_its_own_forecasts(cell: str, implementation: str) -> None:
-    torch.manual_seed(0)
-    network = Forecaster(cell, 6, (5,), implementation, "float64")
-    points = torch.randn(3, 12, dtype=torch.float64)
-    known = torch.tensor([12, 5, 1])
-    found = network(points, known)
-    assert found.shape == (3, 11)
-    # By hand: put each forecast in the place of the point that it forecasts, and forecast again.
-    filled = points.clone()
-    for place in range(1, 12):
-        step = network(filled, torch.tensor([12, 12, 12]))[:, place - 1]
-        filled[:, place] = torch.where(known > place, points[:, place], step)
-        torch.testing.assert_close(found[:, place - 1], step)
-    # What is not known is not read.
-    other = points.clone()
-    other[1, 5:], other[2, 1:] = 99, -99
-    torch.testing.assert_close(network(other, known), found)
+@pytest.mark.parametrize(("sequences", "points"), [(2, 40), (3, 7)])
+def test_too_few_sequences_or_points_are_refused(tmp_path: Path, sequences: int, points: int) -> None:
+    sample.write(tmp_path, 0, sequences=sequences, points=points)
+    with pytest.raises(InputError, match="at least 3 sequences of at least 8 points"):
+        prepare({"corpus": tmp_path}, Settings())
 
 
-def test_both_implementations_are_one_network() -> None:
-    torch.manual_seed(0)
-    own, framework = (Forecaster("lstm", 4, (), kind, "float64") for kind in ("own", "torch"))
-    cell = own.recurrent.layers[0][0]
-    framework.recurrent.load_state_dict({f"{name}_l0": value for name, value in cell.state_dict().items()})
-    framework.head.load_state_dict(own.head.state_dict())
-    points, known = torch.randn(2, 9), torch.tensor([9, 3])
-    torch.testing.assert_close(own(points, known), framework(points, known))
+# ── Splits ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Late(nn.Module):
-    """Forecasts what the sine did `late` points before."""
+def test_forecasts_start_at_the_middle_and_at_the_second_point(prepared: Prepared) -> None:
+    splits = splits_of(prepared)
+    assert splits["train"].start.tolist() == [40] * 8
+    assert splits["test"].start.tolist() == [20, 20, 1, 1]
+    batches = list(splits["test"].eval_batches(3))
+    assert sorted(torch.cat(batches).tolist()) == [0, 1, 2, 3]
+    assert all(len(splits["test"].start[batch].unique()) == 1 for batch in batches)
 
-    def __init__(self, points: torch.Tensor, late: int) -> None:
+
+def test_noise_disturbs_what_is_read_and_not_what_is_forecast(prepared: Prepared) -> None:
+    splits = splits_of(prepared)
+    assert set(NOISE) <= set(TASK.eval_splits(Options())) <= set(splits)
+    test = prepared.tensors["test"]
+    noise = {}
+    for name, std in NOISE.items():
+        split = splits[name]
+        (observed, start), target = split.batch(torch.arange(len(split)))
+        assert start.tolist() == [20] * 2 * NOISE_DRAWS
+        assert torch.equal(target, test.repeat(NOISE_DRAWS, 1)[:, 1:])
+        noise[name] = observed - test.repeat(NOISE_DRAWS, 1)
+        # 320 independent values: the standard error of their standard deviation is σ / √640.
+        assert noise[name].std().item() == pytest.approx(std, rel=5 / math.sqrt(640))
+        assert noise[name].mean().abs().item() < 5 * std / math.sqrt(320)
+        assert torch.equal(observed, splits_of(prepared)[name].observed)
+    small, large = noise["slightly_noisy_test"], noise["noisy_test"]
+    torch.testing.assert_close(5 * small, large, rtol=0, atol=1e-5)
+
+
+# ── Scores ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Echo(nn.Module):
+    """Predicts that the next point is the last one read, so that noise on the last known point stays to the end."""
+
+    def __init__(self) -> None:
         super().__init__()
-        self.points = points.roll(late, dims=1)
+        self.unused = nn.Parameter(torch.zeros(1))
 
-    def forward(self, points: torch.Tensor, known: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
-        return self.points[:, 1:]
-
-
-def test_a_late_forecast_is_seen_as_late() -> None:
-    wave = torch.sin(torch.arange(500) / 20)
-    for late in (-7, 0, 12):
-        assert sine.lag(wave.roll(late)[60:440], wave[60:440]) == late
-    assert sine.late_peaks(wave.roll(3), wave).mean() == 1
-    assert sine.late_peaks(wave.roll(-3), wave).mean() == 0
+    def forward(self, points: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        last = torch.arange(points.shape[1] - 1).expand(len(points), -1).minimum(known.unsqueeze(1) - 1)
+        return points.gather(1, last)
 
 
-def test_scores_are_those_of_the_formulas() -> None:
-    points = torch.sin(torch.arange(80) / 20).repeat(4, 1)
-    network = Late(points, 2)
-    batch = Batch((points, torch.tensor([40, 40, 1, 1])), points[:, 1:])
-    predictions = sine.TASK.predict(network, batch)
-    assert [row.count(None) for row in predictions] == [40, 40, 1, 1]
-    scores = sine.TASK.scores(predictions, points.tolist())
-    error = (network.points - points).square()[0]
-    assert scores["mse"] == pytest.approx(error[40:].mean().item(), rel=1e-4)
-    assert scores["one_point_mse"] == pytest.approx(error[1:].mean().item(), rel=1e-4)
-    assert scores["mse_quarter_4"] == pytest.approx(error[70:].mean().item(), rel=1e-4)
-    assert scores["largest_value"] <= 1
+def test_the_forecast_begins_after_the_last_known_point() -> None:
+    split = Waves(torch.arange(10.0).unsqueeze(0), [10, 4, 1])
+    predictions = predict(TASK.predict, Echo(), split, lambda batch: batch)
+    assert predictions == [[], [3.0] * 6, [0.0] * 9]
 
 
-def test_the_figure_shows_what_was_predicted(tmp_path: Path) -> None:
-    runs = {"a": {"group": "g", "task": "sine"}}
-    (tmp_path / "models/full/g/a").mkdir(parents=True)
-    about = {"run": "a", "data": {"name": "waves", "sample": False}}
-    (tmp_path / "models/full/g/a/run.json").write_text(json.dumps(about))
-    table = tmp_path / "metrics/full/predictions/g/a-seed-0.csv"
-    table.parent.mkdir(parents=True)
-    rows = [
-        ("test", 0, [0.0, 1.0, 0.0, 1.0], [None, None, 0.5, 0.5]),
-        ("test", 1, [0.0, 1.0, 0.0, 1.0], [None, 0, 0, 0]),
-    ]
-    with table.open("w", newline="") as file:
-        csv.writer(file).writerows([("split", "index", "target", "prediction"), *rows])
-    entry = {"kind": "forecast", "group": "g", "title": "t", "runs": {"a": "A"}, "x_label": "x", "y_label": "y"}
-    for extra, wanted in (
-        ({}, [("real", 0), ("real", 1), ("real", 0), ("real", 1), ("A", 0.5), ("A", 0.5)]),
-        ({"show": "error"}, [("A", 0.25), ("A", 0.25)]),
-        ({"show": "error", "from_first": True}, [("A", 1), ("A", 0), ("A", 1)]),
-    ):
-        reports = {"runs": runs, "figures": {"f": entry | extra}}
-        kind, parsed = parse_entry("f", reports)
-        assert kind is forecast
-        shown = forecast.read(parsed, Sources("full", runs, tmp_path)).rows
-        assert [(row[0], row[3]) for row in shown] == wanted
-        assert all(path.stat().st_size for path in plot("f", "full", reports, tmp_path))
+def test_scores_follow_from_their_formulas() -> None:
+    wave = np.sin(np.arange(80) * STEP)
+    late = np.roll(wave, 2)
+    targets = [Wave(start, wave.tolist()) for start in (40, 40, 1, 1)]
+    predictions = [(late + 0.1 * (start == 40))[start:].tolist() for start, _ in targets]
+    scores = scoring.scores(predictions, targets)
+    error = (late + 0.1 - wave) ** 2
+    assert scores["mse"] == pytest.approx(error[40:].mean())
+    assert scores["log10_mse"] == pytest.approx(np.log10(error[40:].mean()))
+    assert scores["one_point_mse"] == pytest.approx(((late - wave) ** 2)[1:].mean())
+    assert scores["mse_quarter_1"] == pytest.approx(error[40:50].mean())
+    assert scores["mse_quarter_4"] == pytest.approx(error[70:].mean())
+    assert scores["error_growth"] == pytest.approx(error[70:].mean() / error[40:50].mean())
+    assert scores["log10_error_growth"] == pytest.approx(np.log10(scores["error_growth"]))
+    assert scores["largest_value"] == pytest.approx(np.abs((late + 0.1)[40:]).max())
+    assert scores["one_point_late_peaks"] == 1
+    assert set(scores) < set(scoring.METRICS)
+
+
+@pytest.mark.parametrize(("largest", "diverged"), [(1.4, 0), (1.6, 1), (-1.6, 1)])
+def test_a_forecast_beyond_one_and_a_half_has_diverged(largest: float, diverged: int) -> None:
+    forecast = [0.0] * 19 + [largest]
+    assert scoring.scores([forecast], [Wave(20, [0.1] * 40)])["diverged"] == diverged
+
+
+def test_a_perfect_forecast_has_finite_scores() -> None:
+    wave = Wave(8, [0.5] * 16)
+    assert all(map(math.isfinite, scoring.scores([wave.points[8:]], [wave]).values()))
+
+
+def test_the_curves_are_the_scores_of_the_same_names(prepared: Prepared) -> None:
+    torch.manual_seed(0)
+    network = TASK.build("forecaster", ForecasterOptions(hidden_size=4), prepared.metadata)
+    split = splits_of(prepared)["validation"]
+    predictions = predict(TASK.predict, network, split, lambda batch: batch)
+    curves, scores = TASK.curve_metrics(predictions, split.targets), scoring.scores(predictions, split.targets)
+    assert curves.keys() == {"mse", "one_point_mse", "one_point_lag"}
+    assert curves == pytest.approx({name: scores[name] for name in curves})
+
+
+def test_outcomes_give_the_scores_and_the_forecasts_back(prepared: Prepared) -> None:
+    torch.manual_seed(0)
+    network = TASK.build("forecaster", ForecasterOptions(hidden_size=4), prepared.metadata)
+    split = splits_of(prepared)["test"]
+    predictions = predict(TASK.predict, network, split, lambda batch: batch)
+    rows, scores = scoring.outcomes(predictions, split.targets), scoring.scores(predictions, split.targets)
+    assert rows["start"].tolist() == split.start.tolist()
+    for name, definition in scoring.METRICS.items():
+        if definition.kind == "mean":
+            assert rows[definition.columns[0]].mean() == pytest.approx(scores[name])
+    for row, forecast, points in zip(rows.itertuples(), predictions, split.points, strict=True):
+        assert row.forecast.tolist() == forecast
+        assert row.target.tolist() == points.tolist()
+        error = np.nanmax([row.squared_error, row.one_point_squared_error])
+        assert error == pytest.approx(((row.target[row.start :] - row.forecast) ** 2).mean(), rel=1e-5)
+
+
+def test_the_trivial_forecast_is_the_last_known_point(prepared: Prepared) -> None:
+    split = splits_of(prepared)["test"]
+    trivial = scoring.trivial(split.targets)
+    middle, first = prepared.tensors["test"][:, 19:], prepared.tensors["test"]
+    assert trivial["mse"] == pytest.approx((middle[:, 1:] - middle[:, :1]).square().mean().item(), rel=1e-5)
+    assert trivial["one_point_mse"] == pytest.approx((first[:, 1:] - first[:, :1]).square().mean().item(), rel=1e-5)
+
+
+def test_noise_on_the_input_raises_the_error_of_an_echo_by_its_variance(prepared: Prepared) -> None:
+    increases = scoring.diagnostics(Echo(), splits_of(prepared))
+    test = prepared.tensors["test"]
+    clean = (test[:, 20:] - test[:, 19:20]).square().mean().item()
+    for name in NOISE:
+        observed = splits_of(prepared)[name].observed
+        noisy = (test.repeat(NOISE_DRAWS, 1)[:, 20:] - observed[:, 19:20]).square().mean().item()
+        assert increases[f"{name}.log10_mse_increase"] == pytest.approx(math.log10(noisy / clean), abs=1e-5)
+
+
+# ── Lag ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("late", [-25, -7, 0, 12, 40])
+def test_a_late_forecast_is_seen_as_late(late: int) -> None:
+    wave = torch.sin(torch.arange(500) * STEP)
+    assert lag(wave.roll(late)[60:440], wave[60:440]) == late
+
+
+@pytest.mark.parametrize("late", [-20, 0, 9, 31])
+def test_the_lag_is_where_the_cross_correlation_is_highest(late: int) -> None:
+    """For signals whose power is the same in every window, the least squared error is the highest correlation."""
+    generator = np.random.default_rng(late + 100)
+    real = generator.choice([-1.0, 1.0], size=600)
+    forecast = np.roll(real, late) * np.where(generator.random(600) < 0.2, -1, 1)
+    lags = correlation_lags(600, 600)
+    highest = lags[np.argmax(correlate(forecast, real))]
+    assert lag(torch.from_numpy(forecast), torch.from_numpy(real)) == highest == late
+
+
+def test_past_a_peak_a_late_forecast_still_rises() -> None:
+    wave = np.sin(np.arange(500) * STEP)
+    assert scoring.late_peaks(np.roll(wave, 3), wave).tolist() == [True] * 4
+    assert scoring.late_peaks(np.roll(wave, -3), wave).tolist() == [False] * 4
+
+
+# ── Input from the user ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("words", [["0.1,0.2", "0.3"], ["0.1", "0.2", "0.3"]])
+def test_a_sequence_from_the_user_is_forecast(words: list[str]) -> None:
+    batch = encode_input(words, {}, {}, (), Options()).batch
+    points, known = batch.inputs
+    assert known.tolist() == [3]
+    torch.testing.assert_close(points[0, :3], torch.tensor([0.1, 0.2, 0.3]))
+    (prediction,) = TASK.predict(Echo(), Batch(batch.inputs, batch.target))
+    assert format_prediction(prediction, words, {}) == " ".join(["0.3000"] * 20)
+
+
+def test_a_long_sequence_gets_a_forecast_as_long() -> None:
+    points, known = encode_input([",".join(["1"] * 30)], {}, {}, (), Options()).batch.inputs
+    assert (points.shape[1], known.tolist()) == (60, [30])
+
+
+@pytest.mark.parametrize("words", [["1"], ["one", "two"], ["1,", "2"], ["1", "inf"]])
+def test_what_is_not_a_sequence_is_one_line(words: list[str]) -> None:
+    with pytest.raises(InputError, match=r"^the sequence: ") as error:
+        encode_input(words, {}, {}, (), Options())
+    assert "\n" not in str(error.value)

@@ -1,1 +1,1 @@
-"""English text: report A's preprocessing, GloVe vectors, SemEval-2014 sentences, BIO tags, parts of speech, word2vec."""
+"""English text: report A's preprocessing, word vectors, SemEval-2014 sentences, BIO tags and parts of speech."""

@@ -1,0 +1,57 @@
+"""An image file from the user, and a prediction in words."""
+
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stages.lib.errors import InputError
+from stages.lib.task import UserInput
+from stages.tasks.cifar10.image_files import center_crop_and_resize, decode
+from stages.tasks.cifar10.training.images import CLASSES, SIDE, Images
+from stages.tasks.cifar10.training.options import Options
+
+LARGEST_FILE = 100_000_000
+
+
+def encode_input(
+    user_input: Sequence[str],
+    tensors: Mapping[str, Tensor],  # noqa: ARG001
+    metadata: Mapping[str, Any],
+    vocabulary: Sequence[str],  # noqa: ARG001
+    options: Options,  # noqa: ARG001
+) -> UserInput:
+    """The path of one image file, of any size and mode; its centered square is resized to 32×32 pixels."""
+    if len(user_input) != 1:
+        raise InputError(f"give the path of one image, not {len(user_input)}")
+    image = decode(_read(user_input[0]), user_input[0])
+    height, width = image.shape[:2]
+    resized = torch.tensor(center_crop_and_resize(image))
+    split = Images(resized.unsqueeze(0), torch.zeros(1), metadata["mean"], metadata["std"])
+    crop = "cropped to its centered square, " if height != width else ""
+    note = f"{width} × {height} pixels: {crop}resized to {SIDE} × {SIDE}"
+    return UserInput(split.batch(torch.tensor([0])), (note,) if (height, width) != (SIDE, SIDE) else ())
+
+
+def format_prediction(prediction: Sequence[float], user_input: Sequence[str], metadata: Mapping[str, Any]) -> str:  # noqa: ARG001
+    """The classes and their probabilities, most likely first, a line each."""
+    order = sorted(range(len(CLASSES)), key=lambda label: -prediction[label])
+    return "\n".join(f"{CLASSES[label]:<11}{prediction[label]:6.1%}" for label in order)
+
+
+def _read(name: str) -> bytes:
+    try:
+        about = Path(name).stat()
+        # Opening a pipe would wait for somebody to write to it.
+        if not stat.S_ISREG(about.st_mode):
+            raise InputError(f"{name}: not a regular file; give the path of an image")
+        if about.st_size > LARGEST_FILE:
+            raise InputError(f"{name}: {about.st_size:,} bytes; the most allowed is {LARGEST_FILE:,}")
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror}; give the path of an image") from None
+    except ValueError as error:
+        raise InputError(f"{name!r}: {error}; give the path of an image") from None

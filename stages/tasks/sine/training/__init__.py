@@ -1,0 +1,1 @@
+"""Everything that shapes the weights of a forecaster."""
