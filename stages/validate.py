@@ -42,7 +42,7 @@ def validate(reports: Reports, profile: Profile) -> None:
             raise InputError(f"{reports.where('computed', name)}: `groups` has this name too")
         task_module(computed.task, "statements")
     read_study(profile)
-    reports.check_figures(profile)
+    reports.check_figures()
     reports.check_questions(profile)
 
 

@@ -23,6 +23,7 @@ from stages.train.settings import Settings
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from stages.lib.figures import Figure
     from stages.lib.questions import Departure, Question
 
 Profile = Literal["sample", "full"]
@@ -192,6 +193,25 @@ class Reports:
         from stages.lib.questions import check_questions
 
         check_questions(self, profile)
+
+    @cached_property
+    def figures(self) -> "dict[str, Figure]":
+        from stages.lib.figures import parse_figure
+
+        return {
+            name: parse_figure(entry, self.where("figures", name)) for name, entry in self.section("figures").items()
+        }
+
+    def check_figures(self) -> None:
+        """Raises InputError for a figure that shows a run which does not exist, or which is not of its two groups."""
+        from stages.lib.figures import check_groups
+
+        for name, figure in self.figures.items():
+            where = self.where("figures", name)
+            for group in (figure.group, figure.baseline):
+                if group not in self.groups and group not in self.computed:
+                    raise InputError(f"{where}: there is no group {group!r}")
+            check_groups(figure, self.group_of, where)
 
     @cached_property
     def group_of(self) -> dict[str, str]:
