@@ -69,9 +69,9 @@ def test_the_pyramid_adds_each_map_to_the_upsampled_one_above() -> None:
         for block in network.blocks:
             maps.append(block(maps[-1]))
         upsample = nn.Upsample(scale_factor=2, mode="bilinear")
-        for number in range(4):
-            expected = network.laterals[number](maps[number + 1]) + upsample(levels[number + 1])
-            assert torch.allclose(levels[number], expected, atol=1e-5)
+        for level in range(4):
+            expected = network.laterals[level](maps[level + 1]) + upsample(levels[level + 1])
+            assert torch.allclose(levels[level], expected, atol=1e-5)
         logits = [head(level.mean((2, 3))) for head, level in zip(network.heads, levels, strict=True)]
         assert torch.allclose(network(IMAGES), sum(logits), atol=1e-5)
     assert len(network.heads) == 5

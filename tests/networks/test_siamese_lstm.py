@@ -1,4 +1,4 @@
-"""The packed LSTM against torch's own, and the heads against their formulas in other libraries."""
+"""The encoder against torch's own LSTM, and the heads against their formulas in other libraries."""
 
 import math
 from collections.abc import Callable
@@ -9,18 +9,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks.reference_lstm import as_torch, padded, torch_states
 from scipy.spatial import distance
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from stages.networks.layers.packed_lstm import PackedLSTM, pack, unpack
 from stages.networks.siamese_lstm import (
     ALIGNMENT_SHARPNESS,
     SiameseLSTM,
     align,
-    cosine_score,
-    manhattan_score,
-    pearson_score,
+    cosine_similarity,
+    manhattan_similarity,
+    pearson_similarity,
 )
 
 WIDTH = 3
@@ -29,26 +28,10 @@ DIRECTIONS = st.sampled_from(["forward", "sum", "concat"])
 thorough = settings(max_examples=25, deadline=None)
 
 
-def padded(lengths: list[int], width: int = WIDTH, extra: int = 0, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(len(lengths), max(lengths) + extra, width, generator=generator, dtype=torch.float64)
-
-
-def torch_states(lstm: nn.LSTM, vectors: Tensor, lengths: list[int]) -> tuple[Tensor, Tensor]:
-    """torch's own states at every word [B, T, directions · H] and at each direction's end [directions, B, H]."""
-    packed = pack_padded_sequence(vectors, torch.tensor(lengths), batch_first=True, enforce_sorted=False)
-    states, (ends, _) = lstm(packed)
-    return pad_packed_sequence(states, batch_first=True)[0], ends
-
-
-def as_torch(layer: nn.ModuleList, width: int, hidden: int) -> nn.LSTM:
-    """torch.nn.LSTM with the parameters of one layer."""
-    lstm = nn.LSTM(width, hidden, batch_first=True, bidirectional=len(layer) == 2).double()
-    with torch.no_grad():
-        for one, ending in zip(layer, ("", "_reverse"), strict=False):
-            for name, parameter in one.named_parameters():
-                getattr(lstm, name + ending).copy_(parameter)
-    return lstm
+def encode(network: SiameseLSTM, vectors: Tensor, lengths: list[int]) -> Tensor:
+    """The state of each sentence, paired with itself."""
+    first, _ = network.encode_pairs(torch.cat([vectors, vectors]), torch.tensor(2 * lengths))
+    return first
 
 
 class Reference:
@@ -81,26 +64,6 @@ class Reference:
         return torch.stack(rows)
 
 
-@given(lengths=LENGTHS, hidden=st.integers(1, 5))
-@thorough
-def test_one_layer_equals_torch_forward_and_backward(lengths: list[int], hidden: int) -> None:
-    torch.manual_seed(sum(lengths))
-    ours = PackedLSTM(WIDTH, hidden).double()
-    theirs = as_torch(nn.ModuleList([ours]), WIDTH, hidden)
-    first, second = (padded(lengths).requires_grad_() for _ in range(2))
-    packed = pack(first, torch.tensor(lengths))
-    states = unpack(packed, ours(packed), max(lengths))
-    expected, _ = torch_states(theirs, second, lengths)
-    torch.testing.assert_close(states, expected)
-
-    weights = torch.randn_like(expected)
-    (states * weights).sum().backward()
-    (expected * weights).sum().backward()
-    torch.testing.assert_close(first.grad, second.grad)
-    for name, parameter in ours.named_parameters():
-        torch.testing.assert_close(parameter.grad, getattr(theirs, name).grad, msg=name)
-
-
 @given(
     lengths=LENGTHS,
     hidden=st.integers(1, 4),
@@ -116,7 +79,7 @@ def test_the_encoder_equals_torch_forward_and_backward(
     network = SiameseLSTM(WIDTH, hidden, layers, directions, pooling).double()
     reference = Reference(network, WIDTH, hidden, directions)
     first, second = (padded(lengths).requires_grad_() for _ in range(2))
-    ours = network.encode(first, torch.tensor(lengths))
+    ours = encode(network, first, lengths)
     theirs = reference.encode(second, lengths, pooling)
     torch.testing.assert_close(ours, theirs)
 
@@ -148,42 +111,10 @@ def test_stacked_layers_equal_one_stacked_torch_lstm(directions: str) -> None:
     vectors = padded(lengths)
     _, ends = torch_states(lstm, vectors, lengths)
     expected = torch.cat([ends[-2], ends[-1]], 1) if both else ends[-1]
-    torch.testing.assert_close(network.encode(vectors, torch.tensor(lengths)), expected)
+    torch.testing.assert_close(encode(network, vectors, lengths), expected)
 
 
-@pytest.mark.parametrize("lengths", [[1], [1, 1, 1], [4, 4], [1, 5, 3, 3, 2]])
-def test_gradients_equal_finite_differences(lengths: list[int]) -> None:
-    torch.manual_seed(0)
-    lstm = PackedLSTM(2, 3).double()
-    names, parameters = zip(*lstm.named_parameters(), strict=True)
-
-    def states(vectors: Tensor, *values: Tensor) -> Tensor:
-        packed = pack(vectors, torch.tensor(lengths))
-        return torch.func.functional_call(lstm, dict(zip(names, values, strict=True)), (packed,))
-
-    inputs = (padded(lengths, 2, extra=1).requires_grad_(), *parameters)
-    assert torch.autograd.gradcheck(states, inputs)
-
-
-@given(lengths=LENGTHS, extra=st.integers(0, 3))
-@thorough
-def test_packing_and_unpacking_keep_every_word(lengths: list[int], extra: int) -> None:
-    vectors = padded(lengths, extra=extra)
-    steps = vectors.shape[1]
-    packed = pack(vectors, torch.tensor(lengths))
-    assert len(packed.words) == sum(lengths)
-    assert packed.sizes == tuple(sum(length > step for length in lengths) for step in range(max(lengths)))
-    again = unpack(packed, packed.words, steps, filler=7.0)
-    backwards = unpack(packed, packed.words[packed.mirror], steps)
-    for place, length in enumerate(lengths):
-        assert torch.equal(again[place, :length], vectors[place, :length])
-        assert (again[place, length:] == 7).all()
-        assert torch.equal(backwards[place, :length], vectors[place, :length].flip(0))
-        assert torch.equal(packed.words[packed.first[place]], vectors[place, 0])
-        assert torch.equal(packed.words[packed.last[place]], vectors[place, length - 1])
-
-
-def scores(network: SiameseLSTM, vectors: Tensor, lengths: list[int]) -> Tensor:
+def similarities(network: SiameseLSTM, vectors: Tensor, lengths: list[int]) -> Tensor:
     return network(vectors, torch.tensor(lengths))
 
 
@@ -209,9 +140,9 @@ def check_padding(choice: dict[str, Any], lengths: list[int], extra: int) -> Non
     longer = torch.full((len(lengths), max(lengths) + extra, WIDTH), torch.nan, dtype=torch.float64)
     for place, length in enumerate(lengths):
         longer[place, :length] = vectors[place, :length]
-    expected = scores(network, vectors, lengths)
+    expected = similarities(network, vectors, lengths)
     assert expected.isfinite().all()
-    assert torch.equal(scores(network, longer, lengths), expected)
+    assert torch.equal(similarities(network, longer, lengths), expected)
 
 
 @given(choice=NETWORKS, lengths=LENGTHS)
@@ -227,28 +158,26 @@ def test_padding_may_be_longer_than_the_longest_sentence(pooling: str) -> None:
 
 @given(choice=NETWORKS, pairs=st.lists(st.tuples(st.integers(1, 7), st.integers(1, 7)), min_size=1, max_size=5))
 @thorough
-def test_a_pair_scores_the_same_in_any_batch(choice: dict[str, Any], pairs: list[tuple[int, int]]) -> None:
+def test_a_pair_gets_the_same_similarity_in_any_batch(choice: dict[str, Any], pairs: list[tuple[int, int]]) -> None:
     network, count = make_network(choice), len(pairs)
     lengths = [first for first, _ in pairs] + [second for _, second in pairs]
     vectors = padded(lengths)
-    together = scores(network, vectors, lengths)
+    together = similarities(network, vectors, lengths)
     assert ((together >= 0) & (together <= 5)).all()
-    for place, (first, second) in enumerate(pairs):
-        alone = scores(network, vectors[[place, count + place], : max(first, second)], [first, second])
-        torch.testing.assert_close(alone, together[place : place + 1])
+    for row, (first, second) in enumerate(pairs):
+        alone = similarities(network, vectors[[row, count + row], : max(first, second)], [first, second])
+        torch.testing.assert_close(alone, together[row : row + 1])
 
 
 @given(choice=NETWORKS, pairs=st.lists(st.tuples(st.integers(1, 7), st.integers(1, 7)), min_size=1, max_size=5))
 @thorough
-def test_symmetric_heads_do_not_mind_which_sentence_is_first(
-    choice: dict[str, Any], pairs: list[tuple[int, int]]
-) -> None:
+def test_symmetric_heads_ignore_which_sentence_is_first(choice: dict[str, Any], pairs: list[tuple[int, int]]) -> None:
     network = make_network(choice | {"symmetric": True})
     lengths = [first for first, _ in pairs] + [second for _, second in pairs]
     vectors = padded(lengths)
     swapped = torch.cat([*vectors.chunk(2)[::-1]])
     other = lengths[len(pairs) :] + lengths[: len(pairs)]
-    torch.testing.assert_close(scores(network, swapped, other), scores(network, vectors, lengths))
+    torch.testing.assert_close(similarities(network, swapped, other), similarities(network, vectors, lengths))
 
 
 def by_pairs(score: Callable[[np.ndarray, np.ndarray], float], first: Tensor, second: Tensor) -> Tensor:
@@ -258,9 +187,9 @@ def by_pairs(score: Callable[[np.ndarray, np.ndarray], float], first: Tensor, se
 @pytest.mark.parametrize(
     ("head", "formula"),
     [
-        (cosine_score, lambda one, other: (2 - distance.cosine(one, other)) * 2.5),
-        (manhattan_score, lambda one, other: 5 * math.exp(-distance.cityblock(one, other))),
-        (pearson_score, lambda one, other: (np.corrcoef(one, other)[0, 1] + 1) * 2.5),
+        (cosine_similarity, lambda one, other: (2 - distance.cosine(one, other)) * 2.5),
+        (manhattan_similarity, lambda one, other: 5 * math.exp(-distance.cityblock(one, other))),
+        (pearson_similarity, lambda one, other: (np.corrcoef(one, other)[0, 1] + 1) * 2.5),
     ],
 )
 def test_heads_equal_their_formulas(head: Callable[..., Tensor], formula: Callable[..., float]) -> None:
@@ -268,8 +197,8 @@ def test_heads_equal_their_formulas(head: Callable[..., Tensor], formula: Callab
     torch.testing.assert_close(head(first, second), by_pairs(formula, first, second).double())
 
 
-@pytest.mark.parametrize("head", [cosine_score, manhattan_score, pearson_score])
-def test_equal_states_get_the_highest_score(head: Callable[..., Tensor]) -> None:
+@pytest.mark.parametrize("head", [cosine_similarity, manhattan_similarity, pearson_similarity])
+def test_equal_states_get_the_highest_similarity(head: Callable[..., Tensor]) -> None:
     states = torch.randn(5, 6, dtype=torch.float64)
     torch.testing.assert_close(head(states, states), torch.full((5,), 5.0, dtype=torch.float64))
 
@@ -282,7 +211,7 @@ def test_the_fully_connected_head_equals_its_formula(sizes: tuple[int, ...], sym
     network = network.double().eval()
     lengths = [3, 1, 4, 2]
     vectors = padded(lengths)
-    first, second = network.encode(vectors, torch.tensor(lengths)).detach().numpy().reshape(2, 2, 5)
+    first, second = (states.detach().numpy() for states in network.encode_pairs(vectors, torch.tensor(lengths)))
 
     difference = np.abs(first - second) if symmetric else first - second
     values = np.concatenate([difference, first * second], axis=1)
@@ -290,44 +219,16 @@ def test_the_fully_connected_head_equals_its_formula(sizes: tuple[int, ...], sym
     assert [layer.out_features for layer in layers] == [*sizes, 1]
     for layer in layers:
         values = 1 / (1 + np.exp(-(values @ layer.weight.detach().numpy().T + layer.bias.detach().numpy())))
-    np.testing.assert_allclose(scores(network, vectors, lengths).detach().numpy(), 5 * values[:, 0])
+    np.testing.assert_allclose(similarities(network, vectors, lengths).detach().numpy(), 5 * values[:, 0])
 
 
 def test_dropout_acts_in_training_alone() -> None:
     torch.manual_seed(0)
     network = SiameseLSTM(WIDTH, 16, head="fully_connected", head_sizes=(8,), dropout=0.5).double()
     vectors, lengths = padded([4, 2]), [4, 2]
-    assert len({scores(network, vectors, lengths).item() for _ in range(5)}) > 1
+    assert len({similarities(network, vectors, lengths).item() for _ in range(5)}) > 1
     network.eval()
-    assert len({scores(network, vectors, lengths).item() for _ in range(5)}) == 1
-
-
-@pytest.mark.parametrize(("width", "hidden"), [(50, 32), (7, 64)])
-def test_tensorflow_initialization_is_glorot_with_a_forget_bias(width: int, hidden: int) -> None:
-    """TensorFlow 1: one kernel [width + hidden, 4 · hidden], uniform within √(6 / (fan in + fan out)); bias 0, 1 added
-    to the forget gate, which is the second of torch's four."""
-    torch.manual_seed(0)
-    lstm = PackedLSTM(width, hidden, "tensorflow")
-    bound = math.sqrt(6 / ((width + hidden) + 4 * hidden))
-    for weight in (lstm.weight_ih_l0, lstm.weight_hh_l0):
-        assert 0.98 * bound < weight.abs().max() <= bound
-        # A uniform distribution's standard deviation is bound/√3, its mean is 0.
-        assert weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.05)
-        assert abs(weight.mean().item()) < 0.05 * bound
-    forget = slice(hidden, 2 * hidden)
-    bias = lstm.bias_ih_l0 + lstm.bias_hh_l0
-    assert (bias[forget] == 1).all()
-    assert bias.sum() == hidden
-
-
-def test_torch_initialization_is_that_of_torch() -> None:
-    """The same generator state gives the very weights of torch.nn.LSTM: uniform within 1/√hidden, in the same order."""
-    torch.manual_seed(3)
-    theirs = nn.LSTM(6, 9)
-    torch.manual_seed(3)
-    ours = PackedLSTM(6, 9)
-    for name, parameter in theirs.named_parameters():
-        assert torch.equal(getattr(ours, name), parameter), name
+    assert len({similarities(network, vectors, lengths).item() for _ in range(5)}) == 1
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
@@ -354,24 +255,67 @@ def test_alignment_equals_its_formula_word_by_word() -> None:
     aligned = align(vectors, torch.tensor(lengths))
     for sentence, other in ((0, 2), (1, 3), (2, 0), (3, 1)):
         words = vectors[other, : lengths[other]].numpy()
-        for place in range(lengths[sentence]):
-            word = vectors[sentence, place].numpy()
+        for position in range(lengths[sentence]):
+            word = vectors[sentence, position].numpy()
             likeness = np.array([1 - distance.cosine(word, one) for one in words])
             weights = np.exp(ALIGNMENT_SHARPNESS * likeness)
             counterpart = weights @ words / weights.sum()
             wanted = np.concatenate([word, abs(word - counterpart), word * counterpart])
-            np.testing.assert_allclose(aligned[sentence, place].numpy(), wanted, rtol=1e-10)
+            np.testing.assert_allclose(aligned[sentence, position].numpy(), wanted, rtol=1e-10)
 
 
-def test_an_aligned_network_reads_no_padding_and_minds_no_order() -> None:
+def test_an_aligned_network_ignores_padding_and_order() -> None:
     torch.manual_seed(0)
     options = {"pooling": "max", "directions": "concat", "head": "fully_connected", "head_sizes": (4,)}
     network = SiameseLSTM(WIDTH, 5, symmetric=True, alignment=True, **options).double().eval()
     lengths = torch.tensor([3, 1, 2, 5])
     vectors = padded(lengths.tolist())
-    scores = network(vectors, lengths)
-    torch.testing.assert_close(network(vectors.roll(2, 0), lengths.roll(2)), scores)
+    expected = network(vectors, lengths)
+    torch.testing.assert_close(network(vectors.roll(2, 0), lengths.roll(2)), expected)
     longer = torch.cat([vectors, torch.randn(4, 2, WIDTH, dtype=torch.float64)], dim=1)
-    torch.testing.assert_close(network(longer, lengths), scores)
+    torch.testing.assert_close(network(longer, lengths), expected)
     alone = network(vectors[[1, 3]], lengths[[1, 3]])
-    torch.testing.assert_close(alone, scores[1:])
+    torch.testing.assert_close(alone, expected[1:])
+
+
+def test_separate_towers_are_two_networks() -> None:
+    torch.manual_seed(0)
+    network = SiameseLSTM(WIDTH, 5, 2, "concat", towers="separate").double()
+    lengths = [3, 1, 4, 2]
+    vectors = padded(lengths)
+    first, second = network.encode_pairs(vectors, torch.tensor(lengths))
+    for states, layers, half in ((first, network.layers, slice(2)), (second, network.second_layers, slice(2, 4))):
+        shared = SiameseLSTM(WIDTH, 5, 2, "concat").double()
+        shared.layers.load_state_dict(layers.state_dict())
+        torch.testing.assert_close(encode(shared, vectors[half], lengths[half]), states)
+    # The same sentence has another state in the other place.
+    assert not torch.allclose(*network.encode_pairs(vectors[[0, 0]], torch.tensor([3, 3])))
+
+
+def test_a_normal_input_layer_is_a_linear_layer_before_the_lstm() -> None:
+    torch.manual_seed(0)
+    network = SiameseLSTM(50, 60, input_layer="normal").double()
+    weight, bias = network.input_layer.weight, network.input_layer.bias
+    assert weight.shape == (60, 50)
+    assert abs(weight.mean().item()) < 4 / math.sqrt(weight.numel())
+    assert weight.std().item() == pytest.approx(1, rel=0.05)
+    assert bias.tolist() == pytest.approx([0.1] * 60)
+    lengths = [3, 1]
+    vectors = padded(lengths, 50)
+    _, ends = torch_states(as_torch(network.layers[0], 60, 60), nn.functional.linear(vectors, weight, bias), lengths)
+    torch.testing.assert_close(encode(network, vectors, lengths), ends[0])
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean"])
+def test_with_a_padded_length_padding_counts_as_words(pooling: str) -> None:
+    torch.manual_seed(0)
+    network = SiameseLSTM(WIDTH, 5, pooling=pooling, padded_length=9).double()
+    plain = SiameseLSTM(WIDTH, 5, pooling=pooling).double()
+    plain.load_state_dict(network.state_dict())
+    lengths = [3, 1, 4, 2]
+    vectors = padded(lengths)
+    for row, length in enumerate(lengths):
+        vectors[row, length:] = 0
+    zeros = torch.zeros(4, 5, WIDTH, dtype=torch.float64)
+    expected = plain(torch.cat([vectors, zeros], dim=1), torch.tensor([9] * 4))
+    torch.testing.assert_close(similarities(network, vectors, lengths), expected)
