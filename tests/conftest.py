@@ -45,7 +45,7 @@ Call = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def write_sts_data(folder: Path, sample: bool = True, seed: int = 0) -> Path:
-    """A prepared data set as stages.preprocess leaves one: random sentences, scored by their fraction of equal words."""
+    """A prepared data set as stages.preprocess leaves one: random sentences, scored by the fraction of equal words."""
     import torch
     from safetensors.torch import save_file
 

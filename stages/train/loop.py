@@ -25,7 +25,7 @@ from stages.train.optimizers import learning_rate_factor, make_optimizer
 
 
 class Trained(NamedTuple):
-    """The final weights (on the processor), one row a step or epoch (the first is the untrained network), and wall time."""
+    """The final weights (on the processor); one row a step or epoch, the first of the untrained network; wall time."""
 
     weights: dict[str, Tensor]
     history: list[Row]

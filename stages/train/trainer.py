@@ -22,7 +22,7 @@ from stages.train.precision import resolve
 
 
 def train(run: Run, checkpoint_seconds: float = 20.0) -> None:
-    """Train every seed of a run; the folder appears once all are done. A checkpoint is saved every `checkpoint_seconds`.
+    """Train every seed of a run; the folder appears once all are done, a checkpoint every `checkpoint_seconds`.
 
     Writes run.json (settings, data, provenance, wall time of each seed) and, in seed-<n>/, weights.safetensors and
     history.csv. Raises InputError for settings that do not fit the data, TrainingError where training diverges.
