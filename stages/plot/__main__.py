@@ -2,7 +2,7 @@
 
 import argparse
 
-from stages.lib.errors import InputError, run
+from stages.lib.errors import InputError, run_stage
 
 
 def main() -> None:
@@ -24,4 +24,4 @@ def main() -> None:
     print(*draw_figure(arguments.figure, figures[arguments.figure], arguments.profile), sep="\n")
 
 
-run(main)
+run_stage(main)

@@ -1,15 +1,19 @@
 """How every figure looks, and how it becomes the same bytes each time: no dates, fixed ids, text as outlines."""
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 # Okabe & Ito 2008, "Color universal design": told apart with any colour vision. Their yellow is left out: too pale
 # for a line on white.
@@ -28,7 +32,7 @@ RC = {
     "path.simplify": True,
 }
 
-_WIDTH, _HEIGHT = 6.4, 4.6  # inches
+_WIDTH, _HEIGHT = 6.4, 3.5  # inches; the height is that of the axes
 _SMALL = 8.0  # points
 _SIDE, _GAP = 0.1, 0.08  # inches
 
@@ -46,15 +50,15 @@ def stroke(index: int) -> Stroke:
 
 
 class Sheet:
-    """A figure: title and legend on top, axes that fill the rest, and below them how to read it and what the data
-    are.
+    """A figure: title and legend on top, then the axes, and below them how to read it and what the data are.
 
-    Drawn under the settings `RC`.
+    Drawn under the settings `RC`. Title, legend and notes take the height that they need; the axes keep theirs.
     """
 
     def __init__(self) -> None:
         self.figure = Figure(figsize=(_WIDTH, _HEIGHT), dpi=100, facecolor="white", layout="constrained")
         FigureCanvasAgg(self.figure)
+        self._height = _HEIGHT
 
     def axes(self, **options: Any) -> Axes:
         """The only axes of the figure, with the given options of `Figure.add_subplot`."""
@@ -70,35 +74,33 @@ class Sheet:
         return list(grid.flat)
 
     def set_height(self, inches: float) -> None:
-        """Height of the figure without the lines that `finish` adds for long texts."""
-        self.figure.set_figheight(inches)
+        """Height of all axes together, with their labels."""
+        self._height = inches
 
     def finish(self, title: str, reading: str, source: str, sample: bool) -> None:
-        """Add all that is outside the axes, and give them what is left of the sheet."""
-        titles = textwrap.wrap(title, 56)
-        small = [*textwrap.wrap(reading, 108), *textwrap.wrap(source, 108)]
-        line = 1.4 * _SMALL / 72
-        height = self.figure.get_figheight() + 0.25 * (len(titles) - 1) + line * (len(small) - 2)
-        self.figure.set_figheight(height)
+        """Add all that is outside the axes, and give each its place."""
         for axes in self.figure.axes:
             axes.set_ylabel(textwrap.fill(axes.get_ylabel(), 40))
+        above = self._text([title], fontsize=13, fontweight="bold", va="top", linespacing=1.15)
+        below = self._text([reading, source], fontsize=_SMALL, color=MUTED, va="bottom", linespacing=1.25)
+        legend = self._legend()
 
-        left = _SIDE / _WIDTH
-        above = self.figure.text(
-            *(left, 1 - _SIDE / height, "\n".join(titles)), fontsize=13, fontweight="bold", va="top", linespacing=1.15
-        )
-        below = self.figure.text(
-            left, _SIDE / height, "\n".join(small), fontsize=_SMALL, color=MUTED, va="bottom", linespacing=1.25
-        )
-        bottom = self._box(below).y1 + _GAP / height
-        top = self._box(above).y0 - _GAP / height
-        legend = self._legend(top)
+        # Everything from the top down, in inches.
+        head = _SIDE + self._inches(above) + _GAP
+        legend_height = self._inches(legend) if legend else 0.0
+        foot = _GAP + self._inches(below) + _SIDE
+        height = head + legend_height + self._height + foot
+        self.figure.set_figheight(height)
+        above.set_y(1 - _SIDE / height)
+        below.set_y(_SIDE / height)
         if legend:
-            top = self._box(legend).y0
-        self.figure.get_layout_engine().set(rect=(left, bottom, 1 - 2 * left, top - bottom), w_pad=0.02, h_pad=0.02)
+            legend.set_bbox_to_anchor((0.005, 1 - head / height), transform=self.figure.transFigure)
+        side = _SIDE / _WIDTH
+        place = (side, foot / height, 1 - 2 * side, self._height / height)
+        self.figure.get_layout_engine().set(rect=place, w_pad=0.02, h_pad=0.02)
         if sample:
             self.figure.text(
-                *(0.5, (top + bottom) / 2, "sample data"),
+                *(0.5, (foot + self._height / 2) / height, "sample data"),
                 fontsize=42,
                 fontweight="bold",
                 color=MUTED,
@@ -109,8 +111,17 @@ class Sheet:
                 zorder=10,
             )
 
-    def _legend(self, top: float) -> Legend | None:
-        """One legend for all axes below `top`, in as many columns as the width takes."""
+    def _text(self, paragraphs: Sequence[str], **options: Any) -> Text:
+        """Paragraphs at the left side, in lines as long as the sheet is wide."""
+        text = self.figure.text(_SIDE / _WIDTH, 0, "", **options)
+        for width in range(130, 10, -2):
+            text.set_text("\n".join(textwrap.fill(paragraph, width) for paragraph in paragraphs))
+            if self._box(text).width <= (_WIDTH - 2 * _SIDE) * self.figure.dpi:
+                break
+        return text
+
+    def _legend(self) -> Legend | None:
+        """One legend for all axes, in as many columns as the sheet's width takes."""
         entries: dict[str, Any] = {}
         for axes in self.figure.axes:
             for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
@@ -120,7 +131,6 @@ class Sheet:
                 entries.values(),
                 entries.keys(),
                 loc="upper left",
-                bbox_to_anchor=(0.005, top),
                 ncols=columns,
                 frameon=False,
                 fontsize=9.5,
@@ -130,15 +140,17 @@ class Sheet:
                 labelspacing=0.4,
                 borderaxespad=0.1,
             )
-            if columns == 1 or self._box(legend).width <= 0.99:
+            if columns == 1 or self._box(legend).width <= (_WIDTH - _SIDE) * self.figure.dpi:
                 return legend
             legend.remove()
         return None
 
-    def _box(self, artist: Any) -> Any:
-        """What an artist covers, in fractions of the figure."""
-        box = artist.get_window_extent(self.figure.canvas.get_renderer())
-        return box.transformed(self.figure.transFigure.inverted())
+    def _box(self, artist: Artist) -> Bbox:
+        """What an artist covers, in pixels."""
+        return artist.get_window_extent(self.figure.canvas.get_renderer())
+
+    def _inches(self, artist: Artist) -> float:
+        return self._box(artist).height / self.figure.dpi
 
     def save_svg(self, path: Path) -> None:
         FigureCanvasSVG(self.figure).print_svg(path, metadata={"Date": None, "Creator": None})

@@ -19,7 +19,7 @@ def read(figure: Levels, evaluations: Evaluations) -> pd.DataFrame:
 
 def draw(figure: Levels, table: pd.DataFrame, sheet: Sheet) -> None:
     runs = table.drop_duplicates("run")
-    sheet.set_height(1.9 + 0.4 * len(runs))
+    sheet.set_height(0.8 + 0.4 * len(runs))
     axes = sheet.axes(xlabel=figure.x_label, ylabel=figure.y_label, xscale=figure.x_scale)
     color, row = PALETTE[0], runs["x"]
     axes.hlines(row, runs["low"], runs["high"], color=color, linewidth=2.2, zorder=2)

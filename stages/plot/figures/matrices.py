@@ -45,6 +45,5 @@ def draw(figure: Matrices, table: pd.DataFrame, sheet: Sheet) -> None:  # noqa: 
     axes.set_xlim(-0.3, left)
     axes.set_ylim(bottom, -1.6)
     axes.set_aspect("equal")
-    # As high as cells of the sheet's width ask for, and room for title and source.
-    sheet.set_height(0.9 + 6.2 * (bottom + 1.6) / (left + 0.3))
+    sheet.set_height(6.2 * (bottom + 1.6) / (left + 0.3))
     axes.axis("off")

@@ -40,7 +40,7 @@ def read(figure: Mistakes, evaluations: Evaluations) -> pd.DataFrame:
 def draw(figure: Mistakes, table: pd.DataFrame, sheet: Sheet) -> None:  # noqa: ARG001
     rows = max(-(-len(table) // COLUMNS), 1)
     cells = sheet.subplots(rows, COLUMNS)
-    sheet.set_height(0.7 + 1.6 * rows)
+    sheet.set_height(1.62 * rows)
     for axes in cells:
         axes.axis("off")
     for axes, image in zip(cells, table.itertuples(), strict=False):

@@ -78,7 +78,7 @@ def draw(figure: Specification, table: pd.DataFrame, sheet: Sheet) -> None:
     runs = table.drop_duplicates("x")
     rows = grid_rows(runs.iloc[:, runs.columns.get_loc("written") + 1 :])
     grid_height = 0.21 * sum(row.height for row in rows)
-    sheet.set_height(4.0 + grid_height)
+    sheet.set_height(2.9 + grid_height)
     above, below = sheet.subplots(2, 1, sharex=True, height_ratios=(2.6, grid_height))
     _draw_numbers(figure, table, runs, above)
     _draw_grid(runs, rows, below)
