@@ -1,116 +1,261 @@
-"""Numbers, metrics and checks as a reader wants to see them."""
+"""Numbers and checks in words, for the page and for claims.json."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from stages.report.claims import Check, Value, judge
+from stages.lib.questions.checks import BaseCheck, MeasuredCheck
+from stages.lib.questions.measures import NUMBERS, CurveNumber, Quantity, Side, weights
 
-NAMES = {
+ACRONYMS = {
     "mse": "MSE",
+    "rmse": "RMSE",
     "f1": "F1",
     "lr": "learning rate",
-    "pearson": "Pearson",
-    "spearman": "Spearman",
+    "pearson": "Pearson r",
+    "spearman": "Spearman ρ",
     "rnn": "RNN",
     "lstm": "LSTM",
     "gru": "GRU",
 }
-SUMMARIES = {
-    "first": "at the start",
-    "quarter": "after a quarter",
-    "half": "halfway",
-    "final": "at the end",
-    "best": "at its best",
-    "swing": "swing in the second half",
-    "early_swing": "swing in the first half",
-}
-SYMBOLS = {"holds": "<", "fails": ">", "undecided": "≈"}
+SCALE_NAMES = {"log": "log", "log2": "log₂", "log10": "log₁₀"}
+BASES = {"log": math.e, "log2": 2.0, "log10": 10.0}
+#: The reverse of a scale: a difference of logarithms is shown as a ratio.
+UNSCALED = {"linear": float, "log": math.exp, "log2": lambda x: 2.0**x, "log10": lambda x: 10.0**x}
 
 
-def number(value: float | None) -> str:
-    """Up to four significant digits; thousands apart; powers of ten for the very small."""
-    if value is None:
+def number(value: float | None, digits: int = 4) -> str:
+    """Up to four significant digits, thousands apart, powers of ten for the very small, a true minus sign."""
+    if value is None or not math.isfinite(value):
         return "undefined"
-    if value == int(value):
-        return f"{int(value):,}"
-    if abs(value) < 1e-3:
-        return f"{value:.2e}"
-    text = f"{value:,.{max(0, 3 - math.floor(math.log10(abs(value))))}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size < 1e-4 or size >= 1e12:
+        mantissa, _, exponent = f"{value:.{digits - 2}e}".partition("e")
+        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+        text = f"{mantissa} × 10{str(int(exponent)).translate(SUPERSCRIPTS)}"
+    elif size >= 10**digits or value == int(value):
+        text = f"{value:,.0f}"
+    else:
+        text = f"{value:,.{max(digits - 1 - math.floor(math.log10(size)), 0)}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text.replace("-", "−")
 
 
-def measured(value: Value) -> str:
-    """`1.423 ± 0.041`: the spread with two significant digits, the value with as many decimals."""
-    # A curve that stands still has a spread of rounding errors.
-    if value.value is None or value.spread <= 1e-9 * abs(value.value):
-        return number(value.value)
-    decimals = max(0, 1 - math.floor(math.log10(value.spread)))
-    if decimals > 5:
-        return f"{value.value:.2e} ± {value.spread:.1e}"
-    return f"{value.value:,.{decimals}f} ± {value.spread:,.{decimals}f}"
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def metric_name(metric: str) -> str:
-    """`validation.mse` → validation MSE; `validation_mse.final` → validation MSE at the end."""
-    head, _, tail = metric.partition(".")
-    words = " ".join(NAMES.get(word, word) for word in head.split("_"))
-    if tail in SUMMARIES:
-        return f"{words} {SUMMARIES[tail]}"
-    return " ".join([words, *(NAMES.get(word, word) for word in tail.split("_"))]).strip()
+def interval(estimate: Mapping[str, Any] | None, scale: str = "linear", sign: str = "") -> str:
+    """`0.812 [0.803, 0.821]` with as many decimals as the interval bears; ratios for logarithms."""
+    if estimate is None or estimate["value"] is None:
+        return "undefined"
+    ends = [estimate["value"], estimate["low"], estimate["high"]]
+    if ends[1] is None:
+        return sign + number(UNSCALED[scale](ends[0]))
+    try:
+        ends = [UNSCALED[scale](end) for end in ends]
+    except OverflowError:
+        return f"{SCALE_NAMES[scale]} {number(ends[0])}"
+    width = ends[2] - ends[1]
+    digits = 4
+    if width > 0 and ends[0]:
+        digits = 2 + math.floor(math.log10(max(abs(end) for end in ends))) - math.floor(math.log10(width))
+    first, low, high = (number(end, min(max(digits, 2), 6)) for end in ends)
+    return f"{sign}{first} [{low}, {high}]"
 
 
-def rule(check: Check, labels: Mapping[str, str]) -> str:
-    """What the check asks for."""
-    name = metric_name(check.metric)
-    if check.order:
-        return f"{name}: " + " < ".join(labels[run] for run in check.order)
-    if check.close:
-        return f"{name}: at most {number(check.within)} apart"
-    if check.at_most is not None:
-        return f"{name}: at most {number(check.at_most)}"
-    if check.at_least is not None:
-        return f"{name}: at least {number(check.at_least)}"
-    return f"{name}: {number(check.near)}" + (f" ± {number(check.within)}" if check.within else "")
+def words(name: str) -> str:
+    """`validation_mse` → validation MSE."""
+    return " ".join(ACRONYMS.get(word, word) for word in name.replace(".", "_").split("_"))
 
 
-def found(check: Check, values: Mapping[str, Value], labels: Mapping[str, str]) -> str:
-    """What the runs gave, in one line; in an order, ≈ joins neighbours whose spread covers their difference."""
-    parts = [f"{labels[run]} {measured(values[run])}" for run in check.runs]
-    if check.order:
-        text = parts[0]
-        for low, high, part in zip(check.order, check.order[1:], parts[1:], strict=False):
-            pair = check.model_copy(update={"order": [low, high]})
-            text += f" {SYMBOLS[judge(pair, values)]} {part}"
+def quantity_name(quantity: Quantity) -> str:
+    """A quantity as a reader says it, with its scale."""
+    if quantity.metric is not None:
+        name = words(quantity.metric)
+    elif quantity.timing is not None:
+        name = f"seconds per {quantity.timing}"
+    else:
+        name = _curve_name(quantity.curve)
+    return f"{SCALE_NAMES[quantity.scale]} {name}" if quantity.scale != "linear" else name
+
+
+def _curve_name(curve: CurveNumber) -> str:
+    column = words(curve.column) + (f" less {words(curve.less)}" if curve.less else "")
+    unit = f"{curve.x}s"
+    where = ""
+    if isinstance(curve.window, tuple):
+        where = f", {unit} {number(curve.window[0])} to {number(curve.window[1])}"
+    elif curve.window is not None and curve.window != "all":
+        where = f", {curve.window}"
+    until = f", before {words(curve.until.column)} passes {number(curve.until.above)}" if curve.until else ""
+    match curve.number:
+        case "at":
+            return f"{column} at {curve.x} {number(curve.at)}{until}"
+        case "steps_to":
+            return f"{unit} until {column} reaches {_level_name(curve)}{until}"
+        case "swing":
+            return f"swing of {column}{where}{until}"
+        case "slope":
+            return f"slope of {column}{where or ', last fifth'}{until}"
+        case "plateau":
+            return f"{curve.x} from which {column} is level{until}"
+    return f"{column}, {NUMBERS[curve.number]}{where}{until}"
+
+
+def _level_name(curve: CurveNumber) -> str:
+    if isinstance(curve.level, float):
+        return number(curve.level)
+    if curve.level == "trivial":
+        return "the trivial predictor's"
+    if isinstance(curve.level, str):
+        return "the reported level"
+    return "a final level" if len(curve.level.of) == 1 else "the worse final level"
+
+
+def measure_name(check: BaseCheck) -> str:
+    """What a check measures."""
+    if not isinstance(check, MeasuredCheck):
+        return words(check.metric)
+    name = quantity_name(check.measure)
+    return f"{name}, minus {quantity_name(check.minus)}" if check.minus is not None else name
+
+
+def side_name(side: Side, labels: Mapping[str, str]) -> str:
+    """A run's label; a mean or weighted sum of runs by the labels of its parts."""
+    names = [labels.get(run, run) for run in weights(side)]
+    if isinstance(side, str):
+        return names[0]
+    if isinstance(side, list):
+        return f"mean of {', '.join(names)}"
+    terms = []
+    for name, weight in zip(names, side.values(), strict=True):
+        factor = "" if abs(weight) == 1 else f"{number(abs(weight), 3)} · "
+        terms.append(f"{'−' if weight < 0 else '+'} {factor}{name}")
+    return " ".join(terms).removeprefix("+ ")
+
+
+def rule(check: BaseCheck, bound: float | None, labels: Mapping[str, str]) -> str:
+    """When a check is supported."""
+    at = number(bound) if bound is not None else "?"
+    match check.kind:
+        case "higher":
+            return f"supported if the 95 % interval of the difference lies above {at}"
+        case "lower":
+            return f"supported if the 95 % interval of the difference lies below {number(-bound) if bound else '0'}"
+        case "rising":
+            return (
+                "supported if " + " < ".join(labels.get(run, run) for run in check.runs) + ", each pair by its interval"
+            )
+        case "equivalent":
+            return f"supported if the 90 % interval of the difference lies within ±{at}"
+        case "not_better":
+            return f"supported if the 95 % interval shows no gain of {at}"
+        case "agrees":
+            return f"supported if the reported {at} lies in the prediction interval"
+        case "reaches":
+            return f"supported if the mean over seeds is {_side_of(check)} {at}, by a one-sided t test at 5 %"
+        case "proportion":
+            return f"supported if the 95 % interval of the share is {_side_of(check)} {at}"
+        case "possible":
+            return "supported by one case; no case decides nothing"
+        case "exact":
+            tolerance = f" ± {number(check.tolerance)}" if check.tolerance else ""
+            return f"supported if it is {_side_of(check)} {number(bound)}{tolerance}".replace("is  ", "is ")
+        case "any":
+            return "supported if one of these is"
+        case "all":
+            return "supported if all of these are"
+    return "shown beside the checks"
+
+
+def _side_of(check: BaseCheck) -> str:
+    if getattr(check, "at_least", None) is not None:
+        return "at least"
+    return "at most" if getattr(check, "at_most", None) is not None else ""
+
+
+def found(check: Mapping[str, Any]) -> str:
+    """What a check's runs gave, in one line; from its entry in claims.json."""
+    scale, sides = check["scale"], [side for side in check["sides"] if side["values"]]
+    if not sides:
+        return check["reason"]
+    if check["kind"] == "exact":
+        return ", ".join(dict.fromkeys(number(value, 8) for value in sides[0]["values"]))
+    if check["kind"] in ("proportion", "possible") and check["estimate"] is not None:
+        return f"{check['reason']}: {interval(check['estimate'])}"
+    each = ", ".join(f"{side['label']} {value_of(side, scale)}" for side in sides)
+    if check["kind"] == "agrees":
+        return f"{interval(check['estimate'] or sides[0]['estimate'], scale)} against {_bound(check)} reported"
+    if check["kind"] == "reaches":
+        return f"{interval(check['estimate'] or sides[0]['estimate'], scale)} against {_bound(check)}"
+    if check["kind"] in ("higher", "lower", "not_better", "equivalent") and check["estimate"] is not None:
+        what = "ratio" if scale != "linear" else "difference"
+        if len(sides) == 1:
+            return f"{sides[0]['label']} {interval(check['estimate'], scale)}"
+        return f"{each}: {what} {interval(check['estimate'], scale)}"
+    return each
+
+
+def _bound(check: Mapping[str, Any]) -> str:
+    return number(UNSCALED[check["scale"]](check["bound"])) if check["bound"] is not None else "?"
+
+
+def value_of(side: Mapping[str, Any], scale: str) -> str:
+    """A side's mean over seeds, as a reader knows it."""
+    estimate = side["estimate"]
+    if estimate is None:
+        return "undefined"
+    try:
+        text = number(UNSCALED[scale](estimate["value"]))
+    except OverflowError:
+        return f"{SCALE_NAMES[scale]} {number(estimate['value'])}"
+    return f"more than {text}" if not side.get("complete", True) else text
+
+
+def detectable(check: Mapping[str, Any]) -> str:
+    """The smallest difference that would have been detected, or nothing where that is unknown."""
+    size = check["detectable"]
+    if size is None or not math.isfinite(size):
+        return ""
+    if check["scale"] != "linear" and check["kind"] not in ("proportion", "possible", "exact"):
+        return f"a ratio of {number(UNSCALED[check['scale']](size), 2)}"
+    return number(size, 2)
+
+
+def flips_at(check: Mapping[str, Any]) -> str:
+    """The margin or threshold with which the outcome would be another one."""
+    size = check["flips_at"]
+    if size is None or check["kind"] in ("exact",):
+        return ""
+    what = {
+        "higher": "a smallest effect",
+        "lower": "a smallest effect",
+        "equivalent": "a margin",
+        "not_better": "a margin",
+        "agrees": "a smallest effect",
+        "rising": "a smallest effect",
+    }.get(check["kind"], "a bound")
+    if check["scale"] != "linear" and check["kind"] != "proportion":
+        ratio = "a ratio of " if what != "a bound" else ""
+        return f"{what} of {ratio}{number(UNSCALED[check['scale']](size), 3)}"
+    return f"{what} of {number(size, 3)}"
+
+
+def found_in_short(checks: Sequence[Mapping[str, Any]], verdict: str) -> str:
+    """What was found, in a line of the table: the check that decides, and how many hold."""
+    judged = [check for check in checks if check["role"] == "judged"]
+    if verdict == "ran":
+        return "; ".join(found(check) for check in judged[:1])
+    wanted = ("contradicted", "inconclusive", "supported")
+    decisive = min(judged, key=lambda check: wanted.index(check["outcome"]))
+    held = sum(check["outcome"] == "supported" for check in judged)
+    text = found(decisive)
+    if decisive["outcome"] == "inconclusive":
+        size = detectable(decisive)
+        text = decisive["reason"] if not size else f"{text}; {size} would have been seen"
+    if len(judged) == 1:
         return text
-    if check.close:
-        known = [value for run in check.close if (value := values[run].value) is not None]
-        return ", ".join(parts) + (f": {number(max(known) - min(known))} apart" if known else "")
-    return parts[0]
-
-
-def positions(check: Check, values: Mapping[str, Value]) -> dict:
-    """Where a small chart puts each run's value, its ± 2 spreads and the zone that the check allows; in per cent."""
-    known = {run: values[run] for run in check.runs if values[run].value is not None}
-    low_end, high_end = -math.inf, math.inf
-    if check.close and known:
-        low_end = min(value.value for value in known.values())
-        high_end = low_end + check.within
-    elif check.near is not None:
-        low_end, high_end = check.near - check.within, check.near + check.within
-    elif not check.order:
-        low_end = -math.inf if check.at_least is None else check.at_least
-        high_end = math.inf if check.at_most is None else check.at_most
-    ends = [value.value + side * 2 * value.spread for value in known.values() for side in (-1, 1)]
-    ends += [end for end in (low_end, high_end) if math.isfinite(end)]
-    low, high = min(ends, default=0.0), max(ends, default=1.0)
-    margin = 0.06 * (high - low) or abs(high) or 1.0
-    low, high = low - margin, high + margin
-
-    def place(x: float) -> float:
-        return round(100 * min(max((x - low) / (high - low), 0.0), 1.0), 2)
-
-    zone = None if check.order else (place(low_end), place(high_end))
-    dots = {
-        run: (place(v.value), place(v.value - 2 * v.spread), place(v.value + 2 * v.spread)) for run, v in known.items()
-    }
-    return {"zone": zone, "dots": dots}
+    statement = decisive["statement"]
+    return f"{held} of {len(judged)} checks supported. {statement[:1].upper()}{statement[1:]}: {text}"

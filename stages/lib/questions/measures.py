@@ -98,8 +98,8 @@ class Quantity(Strict):
              a value of a computed statement
     curve    a number of a training history
     timing   wall time: seconds a step or an epoch
-    scale    taken of the number; `reported`, `at_least`, `at_most` and `level` are given as printed and are scaled too,
-             margins and errors are on the scale
+    scale    taken of the number; `reported`, `at_least`, `at_most`, `above` and `below` are given as printed and are
+             scaled too, margins and errors are on the scale
     """
 
     metric: str | None = None
@@ -111,6 +111,8 @@ class Quantity(Strict):
     def _measures_one(self) -> Self:
         if sum(part is not None for part in (self.metric, self.curve, self.timing)) != 1:
             raise ValueError("give exactly one of metric, curve and timing")
+        if self.curve is not None and self.curve.number in ("swing", "steps_to") and self.scale != "linear":
+            raise ValueError(f"scale: {self.scale}: {self.curve.number} is a logarithm already")
         return self
 
 

@@ -70,6 +70,10 @@ def check_questions(reports: "Reports", profile: Any) -> None:
         for run in shown_runs(reports, name):
             if run not in known:
                 raise InputError(f"{where}: there is no run {run!r}")
+        for run in labels_of(reports, name):
+            for metric in question.metrics:
+                if reports.group_of[run] not in reports.computed:
+                    _check_metric(reports, run, metric, f"{where}.metrics")
         _check_replacements(question, shown_runs(reports, name), known, where)
         for place, check in enumerate(question.checks):
             for leaf in leaves([check]):
@@ -94,20 +98,22 @@ def _check_replacements(question: Question, runs: Iterable[str], known: Any, whe
 
 def _check_metrics(reports: "Reports", check: BaseCheck, name: str, where: str) -> None:
     for run in runs_of(check, name):
-        group = reports.group_of[run]
+        if reports.group_of[run] in reports.computed:
+            continue
+        if isinstance(check, Exact):
+            raise InputError(f"{where}: {run!r} is trained; `exact` is for computed statements")
         for quantity in quantities(check):
-            metric = quantity.metric
-            if metric is None or group in reports.computed:
-                continue
-            task = reports.groups[group].task
-            if isinstance(check, Exact):
-                raise InputError(f"{where}: {run!r} is trained; `exact` is for computed statements")
-            split, dot, score = metric.partition(".")
-            known = task_module(task, "scoring").METRICS
-            if not dot or not split or score not in known:
-                raise InputError(
-                    f"{where}: metric = {metric!r}: write <split>.<metric>, where {task} has {', '.join(known)}"
-                )
+            if quantity.metric is not None:
+                _check_metric(reports, run, quantity.metric, where)
+
+
+def _check_metric(reports: "Reports", run: str, metric: str, where: str) -> None:
+    task = reports.groups[reports.group_of[run]].task
+    known = task_module(task, "scoring").METRICS
+    split, dot, score = metric.partition(".")
+    # An extra predictor puts its name before the metric's: augmented_accuracy.
+    if not dot or not split or not any(score == name or score.endswith(f"_{name}") for name in known):
+        raise InputError(f"{where}: metric = {metric!r}: write <split>.<metric>, where {task} has {', '.join(known)}")
 
 
 def _check_margin(reports: "Reports", check: BaseCheck, profile: Any, where: str) -> None:

@@ -1,0 +1,83 @@
+"""What a report's own numbers can bear, and how many variants of a run agree with them."""
+
+from typing import TYPE_CHECKING, Any
+
+from stages.lib import statistics
+from stages.lib.questions import figures_of
+from stages.lib.questions.checks import Agrees, Shown, leaves
+from stages.report.measurements import Results, Unavailable
+
+if TYPE_CHECKING:
+    from stages.lib.questions import Question
+
+
+def could_have_seen(question: "Question") -> dict[str, Any] | None:
+    """The smallest difference that the report could have detected on its own test set (Simonsohn 2015)."""
+    test = question.report_test
+    if test is None:
+        return None
+    found = statistics.detectable_by_report(test.items, test.kind, test.value, seed_spread=test.seed_spread)
+    return {"kind": test.kind, "items": test.items, "difference": found * (test.std if test.kind == "mean" else 1.0)}
+
+
+def consistency(question: "Question") -> list[dict[str, Any]]:
+    """Whether numbers that are shares of so many items can be (GRIM, Brown & Heathers 2017)."""
+    found = []
+    for key, number in question.numbers.items():
+        if number.items is None:
+            continue
+        text = str(number.value)
+        decimals = len(text.partition(".")[2])
+        found.append(
+            {
+                "number": key,
+                "value": text,
+                "items": number.items,
+                "consistent": statistics.grim(text, decimals, number.items),
+                # With more items than printed values every value is possible, and agreement says nothing.
+                "can_fail": 10**decimals > number.items,
+            }
+        )
+    return found
+
+
+def variants(results: Results, name: str) -> list[dict[str, Any]]:
+    """Of each specification figure with a reported number: how many variants agree with it, and whether the run as
+    written does. A variant agrees as in a check of the kind `agrees`.
+    """
+    reports = results.reports
+    question = reports.questions[name]
+    entries = []
+    for figure_id in figures_of(reports, name):
+        figure = reports.figures[figure_id]
+        if figure.kind != "specification" or figure.reported is None:
+            continue
+        known = [number for number in question.numbers.values() if number.number == figure.reported]
+        effects = [
+            check.smallest_effect
+            for check in leaves(question.checks)
+            if isinstance(check, Agrees) and question.number(check.reported) == figure.reported
+        ]
+        shown = Shown(kind="shown", statement="variants", metric=figure.metric, among=list(figure.runs))
+        outcomes = {}
+        for run in figure.runs:
+            try:
+                measured = results.measure(question, shown, run).measurements
+            except Unavailable as missing:
+                outcomes[run] = str(missing)
+                continue
+            error = known[0].error if known else 0.0
+            outcomes[run] = statistics.agrees(measured, figure.reported, error, min(effects, default=0.0)).outcome
+        decided = [outcome for outcome in outcomes.values() if outcome in ("supported", "contradicted")]
+        entries.append(
+            {
+                "figure": figure_id,
+                "metric": figure.metric,
+                "reported": figure.reported,
+                "as_written": outcomes[figure.as_written],
+                "agree": decided.count("supported"),
+                "decided": len(decided),
+                "of": len(outcomes),
+            }
+        )
+    return entries

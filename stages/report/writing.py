@@ -1,0 +1,164 @@
+"""What claims.json keeps of a check and of a run."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from stages.lib import statistics
+from stages.lib.questions.checks import BaseCheck, Comparison, Exact, MeasuredCheck
+from stages.lib.questions.measures import Side, weights
+from stages.lib.statistics import Estimate, Finding
+from stages.report.checking import Checked
+from stages.report.measurements import NO_OUTCOMES, NOT_TRAINED, Measured, Results, Unavailable
+from stages.report.wording import measure_name, rule, side_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Curve numbers that are natural logarithms already.
+LOGARITHMS = ("swing", "steps_to")
+DIGITS = 6
+
+
+def rounded(value: Any) -> Any:
+    """Numbers to six significant digits, which is more than any of them bears; what is not finite becomes None."""
+    if isinstance(value, bool) or not isinstance(value, float | dict | list | tuple):
+        return value
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+
+
+def describe(results: Results, one: Checked, labels: "Mapping[str, str]", sample: bool) -> dict[str, Any]:
+    """A check's entry: what it asks, of which runs, and what was found. On sample data it is not judged."""
+    check, finding = one.check, one.finding
+    entry: dict[str, Any] = {
+        "kind": check.kind,
+        "statement": check.statement,
+        "because": check.because,
+        "measure": measure_name(check) if isinstance(check, MeasuredCheck | Exact) else "",
+        "scale": scale_of(check),
+        "rule": rule(check, one.bound, labels),
+        "outcome": "not judged" if sample else finding.outcome,
+        "reason": "" if sample else _labelled(finding.reason, check, labels),
+        "bound": one.bound,
+        "limit": limit_of(check),
+        "runs": {
+            run: {"label": labels.get(run, run), "seeds": len(results.seeds(run)), "stored": _stored(results, run, one)}
+            for run in check.runs
+        },
+        "sides": [_side(side, measured, check, labels) for side, measured in one.measured],
+        "estimate": None if sample else _estimate(finding.estimate),
+        "detectable": None if sample else finding.detectable,
+        "flips_at": None if sample else finding.flips_at,
+        "information": {} if sample else _information(finding),
+        "parts": [describe(results, part, labels, sample) for part in one.parts],
+    }
+    if finding.parts and not sample:
+        entry["pairs"] = [_pair(part, check, labels) for part in finding.parts]
+    return entry
+
+
+def scale_of(check: BaseCheck) -> str:
+    """The logarithm that a check's numbers are on: linear, log, log2 or log10."""
+    if not isinstance(check, MeasuredCheck):
+        return "linear"
+    kinds = {
+        "log" if quantity.curve is not None and quantity.curve.number in LOGARITHMS else quantity.scale
+        for quantity in check.quantities
+    }
+    return kinds.pop() if len(kinds) == 1 else "linear"
+
+
+def limit_of(check: BaseCheck) -> str | None:
+    """On which side of its bound a check wants the number to be."""
+    if getattr(check, "at_least", None) is not None:
+        return "at_least"
+    return "at_most" if getattr(check, "at_most", None) is not None else None
+
+
+def describe_run(results: Results, run: str, label: str, metrics: list[str]) -> dict[str, Any]:
+    """A run's row: seeds, parameters, and each metric's mean and spread over seeds."""
+    entry: dict[str, Any] = {"label": label, "group": results.reports.group_of[run], "seeds": len(results.seeds(run))}
+    try:
+        stored = results.entry(run)
+    except Unavailable:
+        return entry | {"parameters": None, "metrics": {}, "data": None, "provenance": []}
+    values: dict[str, Any] = {}
+    for metric in metrics:
+        numbers = list(results.score(run, metric).values())
+        values[metric] = {"values": numbers, "mean": math.fsum(numbers) / len(numbers)}
+    made = [stored.get("scored") or {}, *(seed.get("provenance") or {} for seed in stored["seeds"].values())]
+    group = results.group(run)
+    return entry | {
+        "parameters": stored.get("parameters"),
+        "metrics": values,
+        "data": None if group is None else group.scores["data"]["name"],
+        "provenance": [one for place, one in enumerate(made) if one and one not in made[:place]],
+    }
+
+
+def _stored(results: Results, run: str, one: Checked) -> str:
+    if not results.seeds(run):
+        return NOT_TRAINED
+    if NO_OUTCOMES in one.finding.reason:
+        return NO_OUTCOMES
+    examples = any(m is not None and m.by_example for side, m in one.measured if run in weights(side))
+    return "seeds and examples" if examples else "seeds"
+
+
+def _side(side: Side, measured: Measured | None, check: BaseCheck, labels: "Mapping[str, str]") -> dict[str, Any]:
+    entry: dict[str, Any] = {"label": side_name(side, labels), "values": [], "estimate": None}
+    if measured is None:
+        return entry
+    m = measured.measurements
+    found = statistics.mean(m)
+    if isinstance(check, Comparison) and isinstance(check.against, float):
+        entry["against"] = check.against
+    return (
+        entry
+        | {"values": m.seeds.tolist(), "examples": m.size, "complete": measured.complete}
+        | {"estimate": _estimate(found)}
+    )
+
+
+def _estimate(found: Estimate | None) -> dict[str, Any] | None:
+    if found is None or found.value is None:
+        return None
+    return {
+        "value": found.value,
+        "low": found.low,
+        "high": found.high,
+        "standard_error": found.standard_error,
+        "degrees": found.degrees,
+        "over": found.over,
+    }
+
+
+def _information(finding: Finding) -> dict[str, Any]:
+    return {key: value for key, value in finding.information.items() if isinstance(value, float | int | bool)}
+
+
+def _pair(part: Finding, check: BaseCheck, labels: "Mapping[str, str]") -> dict[str, Any]:
+    first, second = part.information["pair"]
+    names = [labels.get(run, run) for run in check.runs]
+    return {
+        "label": f"{names[first]} − {names[second]}",
+        "adjacent": second - first == 1,
+        "outcome": part.outcome,
+        "estimate": _estimate(part.estimate),
+        "detectable": part.detectable,
+        "information": _information(part),
+    }
+
+
+def _labelled(reason: str, check: BaseCheck, labels: "Mapping[str, str]") -> str:
+    """A reason that names two of several runs by their places, with their labels instead."""
+    if reason.startswith("runs ") and check.kind in ("rising", "equivalent"):
+        places, _, rest = reason.removeprefix("runs ").partition(": ")
+        first, second = (
+            labels.get(check.runs[int(place) - 1], check.runs[int(place) - 1]) for place in places.split(" and ")
+        )
+        return f"{first} and {second}: {rest}"
+    return reason
