@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 from scipy import stats
+from scipy.special import stdtr
 
 from stages.lib.statistics.estimates import Estimate, difference, from_parts, mean, variance, variances
 from stages.lib.statistics.information import beside
@@ -121,8 +122,8 @@ def equivalent(a: Measurements, b: Measurements, margin: float) -> Finding:
         margin + detectable(error, degrees),
         _nearest(margin, outer, inner),
         {
-            "p_supported": float(stats.t.sf((margin - size) / error, degrees)),
-            "p_contradicted": min(2 * float(stats.t.sf((size - margin) / error, degrees)), 1.0),
+            "p_supported": float(stdtr(degrees, (size - margin) / error)),
+            "p_contradicted": min(2 * float(stdtr(degrees, (margin - size) / error)), 1.0),
             "smallest_margin": smallest,
             "likely_margin": likely,
         }
@@ -199,7 +200,7 @@ def agrees(m: Measurements, reported: float, reported_error: float, smallest_eff
         max(detectable(found.standard_error, found.degrees), smallest_effect),
         None if outcome == "supported" else gap,
         {
-            "p_contradicted": 2 * float(stats.t.sf(gap / found.standard_error, found.degrees)),
+            "p_contradicted": 2 * float(stdtr(found.degrees, -gap / found.standard_error)),
             "difference": found.value - reported,
             "half_width": found.high - found.value,
             "reported_error": reported_error,
@@ -253,8 +254,8 @@ def _undecided(found: Estimate, *runs: Measurements, known_error: float = 0.0) -
 def _two_sided(t: float, degrees: float) -> dict[str, float]:
     """Twice the p of either side of a t statistic that is positive on the side of the claim."""
     return {
-        "p_supported": min(2 * float(stats.t.sf(t, degrees)), 1.0),
-        "p_contradicted": min(2 * float(stats.t.cdf(t, degrees)), 1.0),
+        "p_supported": min(2 * float(stdtr(degrees, -t)), 1.0),
+        "p_contradicted": min(2 * float(stdtr(degrees, t)), 1.0),
     }
 
 

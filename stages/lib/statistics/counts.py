@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from scipy import optimize, stats
 
 from stages.lib.statistics.checks import LEVEL, Finding
@@ -45,7 +46,7 @@ def possible(successes: int, n: int) -> Finding:
 def proportion(successes: int, n: int, at_least: float | None = None, at_most: float | None = None) -> Finding:
     """The share of repetitions in which something happens ("diverges", "does not converge") against a bound.
 
-    Clopper and Pearson's 95 % interval (1934; scipy.stats.binomtest): supported if it lies wholly on the bound's right
+    Clopper and Pearson's 95 % interval (1934; statsmodels): supported if it lies wholly on the bound's right
     side, contradicted if wholly on the other. The interval keeps its level for every n, so no smallest number of seeds
     is asked for beyond what it takes: if even all, or none, of n would not do, the reason says so (0 of n is at most
     0.2 from n = 17 on). `detectable` is how far the true share must be on the wrong side of the bound to be found
@@ -94,19 +95,21 @@ def _share(successes: int, n: int) -> Estimate:
     if not 0 <= successes <= n or n < 1:
         raise ValueError(f"{successes} of {n} is no share")
     share = successes / n
-    low, high = _limits(successes, n)
+    low, high = map(float, _limits(successes, n))
     return Estimate(share, math.sqrt(share * (1 - share) / n), None, low, high, "seeds")
 
 
-def _limits(successes: int, n: int) -> tuple[float, float]:
-    interval = stats.binomtest(successes, n).proportion_ci(1 - LEVEL, method="exact")
-    return float(interval.low), float(interval.high)
+def _limits(successes: int | np.ndarray, n: int) -> tuple:
+    from statsmodels.stats.proportion import proportion_confint
+
+    return proportion_confint(successes, n, alpha=LEVEL, method="beta")
 
 
 def _detectable_below(bound: float, n: int) -> float | None:
     """How far below the bound a share must be for its interval to end below the bound in 80 % of repetitions."""
-    most = max((count for count in range(n + 1) if _limits(count, n)[1] < bound), default=None)
-    if most is None:
+    few_enough = np.flatnonzero(_limits(np.arange(n + 1), n)[1] < bound)
+    if not len(few_enough):
         return None
+    most = few_enough[-1]
     share = optimize.brentq(lambda p: stats.binom.cdf(most, n, p) - POWER, 0.0, 1.0)
     return bound - float(share)

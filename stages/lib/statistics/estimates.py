@@ -32,7 +32,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from stages.lib.statistics.measurements import Measurements
 
@@ -60,7 +60,7 @@ class Estimate:
         """The interval at another level, such as 0.90. Raises ValueError without a standard error."""
         if self.value is None or self.standard_error is None or self.degrees is None:
             raise ValueError("there is no standard error, and so no interval")
-        reach = float(stats.t.ppf(0.5 + level / 2, self.degrees)) * self.standard_error
+        reach = float(stdtrit(self.degrees, 0.5 + level / 2)) * self.standard_error
         return self.value - reach, self.value + reach
 
 
@@ -113,7 +113,7 @@ def from_parts(value: float, parts: Sequence[tuple[float, float]], over: str) ->
         return Estimate(value, 0.0, min(degrees for _, degrees in parts), value, value, over)
     error = math.sqrt(variance)
     degrees = satterthwaite(parts)
-    reach = float(stats.t.ppf(0.975, degrees)) * error
+    reach = float(stdtrit(degrees, 0.975)) * error
     return Estimate(value, error, degrees, value - reach, value + reach, over)
 
 

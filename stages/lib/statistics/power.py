@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from scipy import special, stats
+from scipy.special import nctdtrinc, ndtri, stdtrit
 
 from stages.lib.statistics.estimates import satterthwaite
 
@@ -20,9 +20,9 @@ def detectable(standard_error: float, degrees: float, quantile: float = 0.975, p
     if standard_error == 0:
         return 0.0
     if degrees > 1e5:
-        return float(stats.norm.ppf(quantile) + stats.norm.ppf(power)) * standard_error
+        return float(ndtri(quantile) + ndtri(power)) * standard_error
     # scipy has the noncentrality that leaves 1 - power below the limit.
-    return float(special.nctdtrinc(degrees, 1 - power, stats.t.ppf(quantile, degrees))) * standard_error
+    return float(nctdtrinc(degrees, 1 - power, stdtrit(degrees, quantile))) * standard_error
 
 
 class Meetable(NamedTuple):
@@ -73,5 +73,5 @@ def meetable(
 def smallest_margins(standard_error: float, degrees: float, kind: str) -> tuple[float, float]:
     """The smallest margin that can be met at all, and in 80 % of repetitions; see `meetable`."""
     quantile, miss = (0.95, 0.5 + POWER / 2) if kind == "equivalent" else (0.975, POWER)
-    limit = float(stats.t.ppf(quantile, degrees))
-    return limit * standard_error, (limit + float(stats.t.ppf(miss, degrees))) * standard_error
+    limit = float(stdtrit(degrees, quantile))
+    return limit * standard_error, (limit + float(stdtrit(degrees, miss))) * standard_error
