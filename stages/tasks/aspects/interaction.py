@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from stages.tasks.aspects.training.options import Options
 
+#: What a user gives, by name: the input example of logged models, from which their signature follows.
+INPUT_EXAMPLE = {"sentence": "The keyboard is excellent, but the battery is awful."}
+
 
 def encode_input(
     user_input: Sequence[str],

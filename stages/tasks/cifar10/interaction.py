@@ -16,6 +16,14 @@ from stages.tasks.cifar10.training.options import Options
 
 LARGEST_FILE = 100_000_000
 
+#: What a user gives, by name: the input example of logged models, from which their signature follows.
+INPUT_EXAMPLE = {
+    "image": bytes.fromhex(  # a PNG of one pixel
+        "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
+        "0000000c4944415478da63706838000002840181186a74870000000049454e44ae426082"
+    )
+}
+
 
 def encode_input(
     user_input: Sequence[str],

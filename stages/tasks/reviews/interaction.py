@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from stages.tasks.reviews.training.options import Options
 
+#: What a user gives, by name: the input example of logged models, from which their signature follows.
+INPUT_EXAMPLE = {"review": "A charming and funny film."}
+
 
 def encode_input(
     user_input: Sequence[str],

@@ -14,6 +14,9 @@ from stages.tasks.sine.training.waves import Waves
 #: The fewest points that are forecast.
 FEWEST = 20
 
+#: What a user gives, by name: the input example of logged models, from which their signature follows.
+INPUT_EXAMPLE = {"points": [0.0, 0.0998, 0.1987, 0.2955, 0.3894]}
+
 
 def encode_input(
     user_input: Sequence[str],

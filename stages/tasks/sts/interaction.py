@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from stages.tasks.sts.training.options import Options
 
+#: What a user gives, by name: the input example of logged models, from which their signature follows.
+INPUT_EXAMPLE = {"first": "A man is playing the guitar.", "second": "A man is playing the piano."}
+
 
 def encode_input(
     user_input: Sequence[str],
