@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_fscore_support
 
@@ -48,11 +49,16 @@ def match(predictions: Sequence[Sequence[Span]], targets: Sequence[GoldSentence]
 def scores(predictions: Sequence[Sequence[Span]], targets: Sequence[GoldSentence]) -> dict[str, float]:
     """Precision, recall and F1 over all sentences by each of RULES; 0 where they are undefined."""
     terms = match(predictions, targets)
-    values = dict.fromkeys(METRICS, 0.0)
-    for rule, of_rule in terms.groupby("rule"):
-        rates = precision_recall_fscore_support(of_rule["gold"], of_rule["found"], average="binary", zero_division=0)
-        values |= {_metric(rule, rate): float(value) for rate, value in zip(RATES, rates[:3], strict=True)}
-    return values
+    if terms.empty:
+        return dict.fromkeys(METRICS, 0.0)
+    of_rule = terms["rule"].to_numpy()[:, None] == np.array(RULES)
+    gold, found = (of_rule & terms[name].to_numpy()[:, None] for name in ("gold", "found"))
+    rates = precision_recall_fscore_support(gold, found, average=None, zero_division=0)
+    return {
+        _metric(rule, rate): float(values[column])
+        for rate, values in zip(RATES, rates, strict=False)
+        for column, rule in enumerate(RULES)
+    }
 
 
 def outcomes(predictions: Sequence[Sequence[Span]], targets: Sequence[GoldSentence]) -> pd.DataFrame:

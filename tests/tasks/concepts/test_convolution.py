@@ -25,9 +25,15 @@ def test_one_by_one_keeps_places_and_mixes_channels(monkeypatch: pytest.MonkeyPa
         "input_channels": 16,
         "output_channels": 6,
         "pixels_changed_by_one_pixel": 1,
+        "weights_3x3": 256 * 256 * 9,
+        "weights_1x1_and_3x3": 256 * 64 + 64 * 256 * 9,
     }
     real = nn.Conv2d
-    monkeypatch.setattr(convolution.nn, "Conv2d", lambda i, o, kernel_size: real(i, o, 3, padding=1))  # noqa: ARG005
+
+    def wider(before: int, after: int, kernel_size: int, **options: bool) -> nn.Conv2d:
+        return real(before, after, kernel_size + 2, padding=1, **options)
+
+    monkeypatch.setattr(convolution.nn, "Conv2d", wider)
     assert convolution.one_by_one(0).values["pixels_changed_by_one_pixel"] == 9
 
 

@@ -29,7 +29,10 @@ def test_image_inputs() -> None:
 
 
 def test_gru_has_three_blocks_to_four() -> None:
-    assert set(parameter_counts.gru_and_lstm(0).values.values()) == {3 / 4}
+    values = parameter_counts.gru_and_lstm(0).values
+    # Report D's formulas: z and r; i, f and o.
+    assert (values["gru_gates"], values["lstm_gates"], values["gru_states"], values["lstm_states"]) == (2, 3, 1, 2)
+    assert values["smallest_ratio"] == values["largest_ratio"] == (2 + 1) / (3 + 1)
 
 
 def test_batch_norm_learns_gamma_and_beta() -> None:
