@@ -115,8 +115,8 @@ def _batch(content: Any, label: bytes, where: str) -> LabeledImages:
     if not isinstance(content, dict) or not {b"batch_label", b"labels", b"data"} <= content.keys():
         raise InputError(f"{where}: not a batch with batch_label, labels and data; {RETRY}")
     if content[b"batch_label"] != label:
-        found = repr(content[b"batch_label"])[:100]
-        raise InputError(f"{where}: its label is {found}, not {label!r}: swapped files; {RETRY}")
+        found = _shown(content[b"batch_label"])
+        raise InputError(f"{where}: batch_label is {found}, not {label!r}: swapped files; {RETRY}")
     data, labels = content[b"data"], content[b"labels"]
     if not isinstance(data, np.ndarray) or not len(data) or data.shape[1] != 3 * SIDE**2:
         shape = " × ".join(map(str, data.shape)) if isinstance(data, np.ndarray) else type(data).__name__
@@ -127,7 +127,14 @@ def _batch(content: Any, label: bytes, where: str) -> LabeledImages:
     for i, value in enumerate(labels):
         if not isinstance(value, int) or not 0 <= value < len(CLASSES):
             raise InputError(
-                f"{where}: label {repr(value)[:100]} of image {i} is not one of 0 to {len(CLASSES) - 1}; {RETRY}"
+                f"{where}: label {_shown(value)} of image {i} is not one of 0 to {len(CLASSES) - 1}; {RETRY}"
             )
     images = data.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
     return LabeledImages(np.ascontiguousarray(images), np.array(labels, np.uint8))
+
+
+def _shown(value: Any) -> str:
+    """A pickled value in a message; lists and dictionaries may be nested without end."""
+    if isinstance(value, int):
+        return str(value)
+    return repr(value[:50]) if isinstance(value, bytes) else f"a {type(value).__name__}"

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from stages.lib.errors import InputError
 from stages.tasks.cifar10.training.images import SIDE
 
-#: Formats that Pillow decodes by itself, without another program.
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+#: Not TIFF, whose library writes to standard error, and none that needs another program.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "WEBP")
 #: A file of 300 kB can hold so many equal pixels that decoding them takes gigabytes.
 MOST_PIXELS = 40_000_000
 
@@ -32,6 +32,8 @@ def open_image(content: bytes, where: str, formats: Sequence[str] = FORMATS) -> 
                     f"{where}: {image.width} × {image.height} pixels, more than {MOST_PIXELS // 10**6} million"
                 )
             yield image
+    except UnidentifiedImageError:
+        raise InputError(f"{where}: not an image, or damaged; formats are {', '.join(formats)}") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, struct.error) as error:
         raise InputError(f"{where}: not an image, or damaged ({error or type(error).__name__})") from None
 
@@ -47,7 +49,7 @@ def decode_jpeg(content: bytes, where: str, side: int) -> NDArray[np.uint8]:
 def decode(content: bytes, where: str) -> NDArray[np.uint8]:
     """An image file of any mode as [height, width, 3] uint8; transparent parts become white."""
     with open_image(content, where) as image:
-        if image.mode in ("I", "I;16", "I;16B", "F"):
+        if image.mode in ("I", "I;16", "I;16B"):
             # More than eight bits a pixel, which Pillow would clip: scale the image's own range to 0 … 255.
             gray = np.array(image, dtype=np.float32)
             gray -= gray.min()

@@ -71,7 +71,8 @@ class _Array:
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, fortran_order, content = state
         rows, columns = shape
-        if not isinstance(dtype, _Dtype) or not isinstance(content, bytes) or len(content) != rows * columns:
+        typed = isinstance(rows, int) and isinstance(columns, int) and isinstance(dtype, _Dtype)
+        if not typed or not isinstance(content, bytes) or len(content) != rows * columns:
             raise pickle.UnpicklingError("an array whose bytes do not match its shape and type")
         self.array = np.frombuffer(content, np.uint8).reshape((rows, columns), order="F" if fortran_order else "C")
 
