@@ -66,10 +66,10 @@ class TaskEntry(Strict):
 
 
 class ComputedEntry(Strict):
-    """A group of statements that are computed without training, from `data` (relative to data/<profile>)."""
+    """A group of statements that are computed without training, from data/<profile>/<data>."""
 
     task: Id
-    data: str
+    data: Id
 
 
 class SourceEntry(Strict):
@@ -88,7 +88,7 @@ class Heading(Strict):
 
 @dataclass(frozen=True)
 class Run:
-    """A checked run in a profile. `network` and `options` are the task's own models; `settings` are within the limits."""
+    """A checked run in a profile. `network` and `options` are the task's own models, `settings` within the limits."""
 
     id: str
     group: str
@@ -234,6 +234,8 @@ class Reports:
             near = difflib.get_close_matches(name, entries, n=3, cutoff=0)
             raise InputError(f"{REPORTS}/ has no run {name!r}; near it are {', '.join(near) or 'none'}")
         where = self.where("runs", name)
+        if name == STUDY:
+            raise InputError(f"{where}: this id is the experiment under study; choose another")
         entry = dict(_mapping(entries[name], where))
         identity = {}
         for key in IDENTITY:
@@ -265,7 +267,7 @@ class Reports:
 
 
 def load_reports(root: Path = Path()) -> Reports:
-    """Read and merge reports/*.yaml. Raises InputError for a file that is no mapping, and for a key or id given twice."""
+    """Read and merge reports/*.yaml. Raises InputError for a file that is no mapping, and for a key given twice."""
     content: dict[str, Any] = {}
     files: dict[tuple[str, str], Path] = {}
     for path in report_files(root):

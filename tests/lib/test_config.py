@@ -1,133 +1,264 @@
-"""What YAML and the command line may say: bad input gets one line, and good input means the same in both."""
+"""What YAML may say: bad content gets one line with file, key and value; good content becomes typed objects."""
 
-import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from conftest import SMALL, Call, one_error_line
-from dvc.parsing.interpolate import to_str
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from conftest import BAD_IDS, IDENTITY, SMALL, write_params, write_reports
 
-from stages import train
-from stages.common import config
-from stages.lib.config import Profile, Run, check, make_run, parse_options, read_study, runs_of, with_checks
-from stages.lib.files import ROOT, read_yaml, write_text
-from stages.lib.task import get
+from stages.lib.config import (
+    PROFILES,
+    Limits,
+    Run,
+    find_run,
+    load_reports,
+    make_run,
+    read_limits,
+    read_params,
+    read_study,
+)
+from stages.lib.config_model import check_id
 from stages.lib.errors import InputError
-from stages.plot.figures import parse_entry
-
-PROFILES = Profile.__args__
-REPORTS: dict[str, Any] = read_yaml(ROOT / "reports.yaml")
-PARAMS: dict[str, Any] = read_yaml(ROOT / "params.yaml")
+from stages.lib.files import ROOT, read_yaml
+from stages.lib.task import task_module, task_names
+from stages.train.settings import Settings
 
 
-def make(task: str = "sts", model: str = "siamese_lstm", /, **changes: Any) -> Run:
-    given = {key: value for key, value in (SMALL | changes).items() if value is not None}
-    return make_run("r", "g", "sample", task, model, given, "reports.yaml: runs.r")
+def make(task: str = "sts", model: str = "siamese_lstm", /, limits: Limits | None = None, **changes: Any) -> Run:
+    """A run as `SMALL` has it, with changes; None removes a key."""
+    settings = {key: value for key, value in (SMALL | changes).items() if value is not None}
+    return make_run("r", "g", "sample", task, model, settings, "reports/a.yaml: runs.r", limits or Limits())
 
 
-LENGTH = {"sample": 1, "full": 1, "paper": 1}
+def error_of(call: Any, *arguments: Any) -> str:
+    """The one line that a call fails with."""
+    with pytest.raises(InputError) as error:
+        call(*arguments)
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
 BAD_SETTINGS = [
-    ({"colour": 1}, ["'colour' is not known", "lr", "batch_size"]),
+    ({"zzz": 1}, ["unknown key 'zzz'", "lr", "hidden_size", "loss"]),
+    ({"hidden_sizes": 1}, ["unknown key 'hidden_sizes'", "hidden_size"]),
     ({"lr": "fast"}, ["lr = 'fast'", "number"]),
     ({"lr": 0}, ["lr = 0", "greater than 0"]),
     ({"lr": -1}, ["lr = -1", "greater than 0"]),
-    ({"lr": "nan"}, ["lr = 'nan'"]),
+    ({"lr": float("nan")}, ["lr = nan", "finite"]),
+    ({"lr": float("inf")}, ["lr = inf", "finite"]),
     ({"batch_size": 0}, ["batch_size = 0", "greater than 0"]),
     ({"batch_size": 3.5}, ["batch_size = 3.5", "integer"]),
     ({"batch_size": None}, ["'batch_size' is missing"]),
     ({"optimizer": "sgdm"}, ["optimizer = 'sgdm'", "sgd", "adam"]),
     ({"schedule": "linear"}, ["schedule = 'linear'", "staircase"]),
     ({"momentum": 1}, ["momentum = 1", "less than 1"]),
+    ({"optimizer": "adam", "momentum": 0.9}, ["momentum", "optimizer sgd"]),
+    ({"dampening": 1}, ["dampening = 1"]),
+    ({"nesterov": True}, ["nesterov needs optimizer sgd, a momentum above 0"]),
+    ({"nesterov": True, "momentum": 0.9, "dampening": 0.5}, ["nesterov", "no dampening"]),
     ({"decay_rate": 1.5}, ["decay_rate = 1.5"]),
+    ({"pct_start": 0}, ["pct_start = 0"]),
     ({"clip_norm": 0}, ["clip_norm = 0"]),
     ({"keep_best": "perhaps"}, ["keep_best = 'perhaps'"]),
     ({"precision": "16"}, ["precision = '16'", "32-true"]),
-    ({"epochs": LENGTH}, ["either steps or epochs"]),
+    ({"epochs": 3}, ["either steps or epochs"]),
     ({"steps": None}, ["either steps or epochs"]),
-    ({"steps": {"sample": 1, "full": 1}}, ["'steps.paper' is missing"]),
-    ({"steps": {**LENGTH, "huge": 1}}, ["'steps.huge' is not known"]),
-    ({"steps": {**LENGTH, "full": 0}}, ["steps.full = 0"]),
-    ({"steps": 40}, ["steps = 40"]),
-    ({"seeds": {**LENGTH, "sample": "two"}}, ["seeds.sample = 'two'"]),
-    ({"network": {"hidden": 5}}, ["network", "'hidden' is not known", "hidden_size"]),
-    ({"network": {"hidden_size": 0}}, ["network", "hidden_size = 0"]),
-    ({"network": {"head": "euclid"}}, ["network", "head = 'euclid'", "cosine"]),
-    ({"network": {"head_sizes": [25, 0]}}, ["network", "head_sizes.1 = 0"]),
-    ({"network": {"dropout": 1}}, ["network", "dropout = 1"]),
-    ({"network": 5}, ["network = 5"]),
-    ({"options": {"loss": "hinge"}}, ["options", "loss = 'hinge'", "mse"]),
+    ({"steps": 0}, ["steps = 0"]),
+    ({"steps": {"sample": 1}}, ["steps = {'sample': 1}"]),
+    ({"seeds": 0}, ["seeds = 0"]),
+    ({"seeds": "two"}, ["seeds = 'two'"]),
+    ({"hidden_size": 0}, ["hidden_size = 0"]),
+    ({"head": "euclid"}, ["head = 'euclid'", "cosine"]),
+    ({"head_sizes": [25, 0]}, ["head_sizes.1 = 0"]),
+    ({"dropout": 1}, ["dropout = 1"]),
+    ({"loss": "hinge"}, ["loss = 'hinge'", "mse"]),
 ]
 
 
 @pytest.mark.parametrize(("changes", "words"), BAD_SETTINGS)
 def test_bad_settings_get_one_line_with_key_and_value(changes: dict[str, Any], words: list[str]) -> None:
-    with pytest.raises(InputError) as error:
-        make(**changes)
-    message = str(error.value)
-    assert message.startswith("reports.yaml: runs.r: ")
+    message = error_of(lambda: make(**changes))
+    assert message.startswith("reports/a.yaml: runs.r: ")
     assert all(word in message for word in words), message
-    assert "\n" not in message
 
 
-def test_unknown_names_get_one_line_with_what_there_is() -> None:
-    with pytest.raises(InputError, match=r"^task: 'stst' is not known; choose one of .*\bsts\b"):
-        make("stst")
-    with pytest.raises(InputError, match=r"runs\.r: model = 'mlp': sts has siamese_lstm"):
-        make("sts", "mlp")
+def test_unknown_tasks_and_models_get_one_line_with_what_there_is() -> None:
+    message = error_of(make, "stst")
+    assert "task 'stst' is unknown" in message
+    assert "sts" in message
+    assert "runs.r: model = 'mlp': sts has siamese_lstm" in error_of(make, "sts", "mlp")
     for name in ("__init__", "../config", "", "_x"):
-        with pytest.raises(InputError, match="is not known"):
-            make(name)
+        assert "is unknown" in error_of(make, name)
 
 
-def study(folder: Path, **changes: Any) -> None:
-    content = {key: value for key, value in (PARAMS | changes).items() if value is not None}
-    write_text(folder / "params.yaml", yaml.safe_dump(content))
+def test_a_setting_goes_to_the_training_the_network_or_the_task() -> None:
+    run = make(lr=0.25, hidden_size=7, loss="pearson")
+    assert (run.settings.lr, run.network.hidden_size, run.options.loss) == (0.25, 7, "pearson")
 
 
+def networks() -> list[tuple[str, str, type[Any], type[Any]]]:
+    found = []
+    for task in task_names():
+        if (ROOT / "stages" / "tasks" / task / "training").is_dir():
+            options = task_module(task, "training.options")
+            found += [(task, model, network, options.Options) for model, network in options.NETWORKS.items()]
+    return found
+
+
+def test_no_name_is_a_setting_of_two() -> None:
+    """Or a flat run would not say which one it sets."""
+    for task, model, network, options in networks():
+        names = [*Settings.model_fields, *network.model_fields, *options.model_fields, *IDENTITY]
+        assert len(names) == len(set(names)), (task, model)
+
+
+def test_every_flag_is_false_by_default() -> None:
+    """DVC leaves out of a command what is false: of two runs with and without `flag: false` it would see one."""
+    models = {Settings, *(part for *_, network, options in networks() for part in (network, options))}
+    flags = [
+        (model, name) for model in models for name, field in model.model_fields.items() if field.annotation is bool
+    ]
+    assert len(flags) > 5
+    assert not [(model, name) for model, name in flags if model.model_fields[name].default]
+
+
+def test_limits_cut_every_length_and_nothing_else() -> None:
+    limits = Limits(steps=6, epochs=2, seeds=1, validate_every=3)
+    assert make(steps=3000, seeds=3, limits=limits).settings == make(steps=6, validate_every=3).settings
+    epochs = make(steps=None, epochs=40, limits=limits).settings
+    assert (epochs.steps, epochs.epochs) == (None, 2)
+    short = make(steps=5, validate_every=1, limits=limits).settings
+    assert (short.steps, short.validate_every) == (5, 1)
+    assert make(steps=3000, seeds=3).seeds == (0, 1, 2)
+    assert make(steps=3000, seeds=3, limits=limits).seeds == (0,)
+
+
+def test_the_profiles_of_this_checkout_have_params_that_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    for profile in PROFILES:
+        assert read_params(profile)[0].profile == profile
+    assert not any(value for _, value in read_limits("full"))
+
+
+# ── Ids ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", BAD_IDS.values(), ids=BAD_IDS)
+def test_what_is_no_plain_name_is_no_id(name: str) -> None:
+    message = error_of(check_id, name, "run")
+    assert "an id has letters, digits" in message
+    assert len(message) < 300
+
+
+@pytest.mark.parametrize("name", [None, 7, True, ["a"], "naïve", "a\0b", "a" * 81])
+def test_ids_are_text_in_ascii(name: Any) -> None:
+    error_of(check_id, name, "run")
+
+
+@pytest.mark.parametrize("name", ["A-sts-lr-0.01", "cnn_224", "9", "a" * 80, "study.v2"])
+def test_plain_names_are_ids(name: str) -> None:
+    assert check_id(name, "run") == name
+
+
+@pytest.mark.parametrize("name", BAD_IDS.values(), ids=BAD_IDS)
+@pytest.mark.parametrize(
+    "section", ["runs", "groups", "tasks", "figures", "questions", "computed", "departures", "sources"]
+)
+def test_bad_ids_of_entries_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: str, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_files(tmp_path, a={section: {name: {}}})
+    message = error_of(load_reports().section, section)
+    assert message.startswith(f"reports/a.yaml: {section}: ")
+
+
+@pytest.mark.parametrize("name", BAD_IDS.values(), ids=BAD_IDS)
+@pytest.mark.parametrize(
+    ("section", "key", "entry"),
+    [
+        ("groups", "task", {"task": "sts", "model": "siamese_lstm"}),
+        ("groups", "model", {"task": "sts", "model": "siamese_lstm"}),
+        ("tasks", "corpus", {"corpus": "stsbenchmark", "vectors": "glove"}),
+        ("tasks", "vectors", {"corpus": "stsbenchmark", "vectors": "glove"}),
+        ("computed", "task", {"task": "sts", "data": "sts"}),
+        ("computed", "data", {"task": "sts", "data": "sts"}),
+    ],
+)
+def test_bad_ids_in_entries_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: str, key: str, entry: dict[str, str], name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_reports(tmp_path, {}, **{section: {"a": entry | {key: name}}})
+    reports = load_reports()
+    message = error_of(lambda: getattr(reports, section))
+    assert message.startswith(f"reports/small.yaml: {section}.a: {key} = ")
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("name", BAD_IDS.values(), ids=BAD_IDS)
+def test_bad_ids_of_and_in_runs_are_refused(project: Path, name: str) -> None:
+    for key in IDENTITY:
+        write_reports(project, {"a": {key: name}})
+        assert f"reports/small.yaml: runs.a: {key}: " in error_of(load_reports().run, "a", "sample")
+    assert "an id has letters, digits" in error_of(find_run, name, "sample")
+    write_reports(project, {}, datasets=[name])
+    assert "datasets" in error_of(lambda: load_reports().datasets)
+    for key in ("task", "model"):
+        write_params(project, **{key: name})
+        assert f"params.yaml: {key} = " in error_of(read_study, "sample")
+
+
+# ── params.yaml ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.usefixtures("project")
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"profile": "huge"}, ["profile = 'huge'", "sample, full or paper"]),
+        ({"profile": "huge"}, ["profile = 'huge'", "'sample' or 'full'"]),
+        ({"profile": "full"}, ["profile = 'full'", "dvc repro full/dvc.yaml"]),
+        ({"root": "/"}, ["root = '/'"]),
+        ({"root": ".."}, ["root and params tell DVC"]),
+        ({"params": "other.yaml"}, ["root and params tell DVC"]),
+        ({"limits": {"step": 3}}, ["limits", "unknown key", "step"]),
+        ({"limits": {"steps": 0}}, ["limits.steps = 0"]),
         ({"seed": -1}, ["seed = -1"]),
-        ({"seed": True}, ["seed = True"]),
         ({"seed": 0.5}, ["seed = 0.5"]),
+        ({"seeds": 2}, ["one `seed`, not `seeds`"]),
         ({"task": None}, ["'task' is missing"]),
         ({"networks": None}, ["'networks' is missing"]),
-        ({"networks": []}, ["params.yaml: networks = []", "settings by name"]),
-        ({"options": 3}, ["params.yaml: options = 3", "settings by name"]),
-        ({"task": "chess"}, ["'chess' is not known", "sts"]),
+        ({"networks": []}, ["networks = []", "dictionary"]),
+        ({"options": 3}, ["options = 3", "dictionary"]),
+        ({"task": "chess"}, ["'chess' is unknown", "sts"]),
         ({"model": "mlp"}, ["model = 'mlp'", "siamese_lstm"]),
-        ({"lr": 0}, ["params.yaml", "lr = 0"]),
-        ({"lr": "0,01"}, ["params.yaml", "lr = '0,01'"]),
-        ({"batch_size": None}, ["params.yaml", "'batch_size' is missing"]),
-        ({"nonsense": 1}, ["params.yaml", "'nonsense' is not known"]),
-        ({"networks": {"siamese_lstm": {"units": 1}}}, ["params.yaml: network", "'units' is not known"]),
-        ({"options": {"sts": {"loss": 3}}}, ["params.yaml: options", "loss = 3"]),
+        ({"lr": 0}, ["lr = 0"]),
+        ({"lr": "0,01"}, ["lr = '0,01'"]),
+        ({"batch_size": None}, ["'batch_size' is missing"]),
+        ({"nonsense": 1}, ["unknown key 'nonsense'"]),
+        ({"networks": {"siamese_lstm": {"units": 1}}}, ["unknown key 'units'"]),
+        ({"networks": {"siamese_lstm": {"lr": 1}}}, ["networks.siamese_lstm.lr", "setting of the top level"]),
+        ({"options": {"sts": {"loss": 3}}}, ["loss = 3"]),
     ],
 )
-def test_bad_params_get_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], words: list[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    study(tmp_path, **changes)
-    with pytest.raises(InputError) as error:
-        read_study()
-    assert all(word in str(error.value) for word in words), str(error.value)
-    assert "\n" not in str(error.value)
+def test_bad_params_get_one_line(project: Path, changes: dict[str, Any], words: list[str]) -> None:
+    write_params(project, **changes)
+    message = error_of(read_study, "sample")
+    assert message.startswith("params.yaml: ") or message.startswith("task ")
+    assert all(word in message for word in words), message
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"lr: 1\nlr: 2\n", ["params.yaml, line 1", "'lr'", "twice"]),
+        (b"lr: 1\nlr: 2\n", ["params.yaml, line 2: duplicate key 'lr'"]),
+        (b"a: 1\nlimits: {steps: 1, steps: 2}\n", ["params.yaml, line 2: duplicate key 'steps'"]),
         (b"a: [1\n", ["params.yaml, line 2"]),
-        (b"- 1\n", ["params.yaml"]),
+        (b"- 1\n", ["params.yaml", "mapping"]),
+        (b"", ["params.yaml", "mapping"]),
         (b"a: \x01\n", ["params.yaml", "control characters"]),
         ("a: é\n".encode("latin-1"), ["params.yaml", "not UTF-8 text from byte 3 on"]),
         (None, ["params.yaml does not exist"]),
@@ -139,129 +270,99 @@ def test_broken_yaml_is_named(
     monkeypatch.chdir(tmp_path)
     if content is not None:
         Path("params.yaml").write_bytes(content)
-    with pytest.raises(InputError) as error:
-        read_study()
-    assert all(word in str(error.value) for word in words), str(error.value)
-    assert "\n" not in str(error.value)
+    message = error_of(read_study, "sample")
+    assert all(word in message for word in words), message
 
 
-@pytest.mark.pipeline
-def test_stages_exit_with_2_and_one_line(call: Call, copy_of_the_code: Path) -> None:
-    study(copy_of_the_code, lr=-1)
-    one_error_line(call("train", "--study"), 2, "params.yaml", "lr = -1", "greater than 0")
-    one_error_line(call("train", "--profile", "sample"), 2, "--study", "--run", "--model")
-    words = ["--profile", "sample", "--run", "r", "--group", "g", "--task", "sts", "--model", "siamese_lstm"]
-    bad = ["--lr", "x", "--batch_size", "5", "--optimizer", "sgd"]
-    one_error_line(call("train", *words, *bad), 2, "reports.yaml: runs.r", "lr = 'x'")
-    assert not (copy_of_the_code / "models").exists()
-
-
-SCALARS = st.one_of(
-    st.integers(-1000, 1000),
-    st.floats(allow_nan=False, allow_infinity=False, width=32),
-    st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=8).filter(
-        lambda text: not text.startswith("--") and "${" not in text
-    ),
-)
-KEYS = st.text("abcdefghij_", min_size=1, max_size=6)
-ENTRIES = st.dictionaries(
-    KEYS, st.one_of(SCALARS, st.lists(SCALARS, min_size=2, max_size=3), st.dictionaries(KEYS, SCALARS, min_size=1))
-)
-
-
-def as_words(value: Any) -> Any:
-    """The same content as the command line can carry it: text."""
-    if isinstance(value, Mapping):
-        return {key: as_words(inner) for key, inner in value.items()}
-    return [str(inner) for inner in value] if isinstance(value, list) else str(value)
-
-
-@given(entry=ENTRIES)
-@settings(max_examples=100, deadline=None)
-def test_options_are_read_back_from_what_dvc_writes(entry: dict[str, Any]) -> None:
-    assert parse_options(shlex.split(to_str(entry))) == as_words(entry)
-
-
-def test_flags_and_lists_of_one_are_read_back() -> None:
-    entry = {"network": {"symmetric": True, "head_sizes": [50], "head": "fully_connected"}, "keep_best": True}
-    words = shlex.split(to_str(entry))
-    assert make(**parse_options(words)).network.model_dump() == make(**entry).network.model_dump()
-    assert make(**parse_options(words)).settings.keep_best
-    # DVC leaves out what is false, so false has to be every flag's default.
-    assert to_str({"keep_best": False}) == ""
-    flags = [config.Settings, *(model for model in get("sts").networks.values())]
-    defaults = [field.default for model in flags for field in model.model_fields.values() if field.annotation is bool]
-    assert defaults
-    assert not any(defaults)
-
-
-def test_a_word_without_an_option_is_named() -> None:
-    with pytest.raises(InputError, match="'stray': expected an option"):
-        parse_options(["stray", "--lr", "1"])
-
-
-@pytest.mark.parametrize("profile", PROFILES)
-def test_every_run_means_the_same_in_yaml_and_on_the_command_line(
-    profile: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_study_starts_as_the_best_run_of_report_a(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the comment in params.yaml says: the same settings, but for validating half as often."""
     monkeypatch.chdir(ROOT)
-    seen: list[Run] = []
-    monkeypatch.setattr(train, "train", seen.append)
-    for group in REPORTS["groups"]:
-        for run in runs_of(group, profile):
-            entry = REPORTS["runs"][run.id]
-            words = (
-                f"--profile {profile} --run {run.id} --group {group} --task {entry['task']} --model {entry['model']}"
-            )
-            rendered = shlex.split(f"{words} {to_str(entry['settings'])}")
-            monkeypatch.setattr(sys, "argv", ["train", *rendered])
-            train.main()
-            assert seen[-1].parameters() == run.parameters()
-            assert (seen[-1].folder, seen[-1].data, seen[-1].seeds) == (run.folder, run.data, run.seeds)
-    assert {run.id for run in seen} == set(REPORTS["runs"])
-
-
-def test_runs_of_a_group_share_what_dvc_takes_from_the_group() -> None:
-    for name, run in REPORTS["runs"].items():
-        group = REPORTS["groups"][run["group"]]
-        assert {key: run[key] for key in group} == group, name
-        assert run["model"] in get(run["task"]).networks
-        for module in (run["model"], run.get("built_on", run["model"])):
-            assert (ROOT / "stages" / "networks" / f"{module}.py").is_file()
-
-
-def test_every_task_of_reports_yaml_can_be_prepared() -> None:
-    for name, entry in REPORTS["tasks"].items():
-        roles = {"corpus", "vectors"}
-        assert {entry[role] for role in roles & set(entry)} <= set(REPORTS["datasets"])
-        check(get(name).Preparation, {key: value for key, value in entry.items() if key not in roles}, name)
-
-
-def test_every_group_has_runs_and_every_run_a_group() -> None:
-    assert {run["group"] for run in REPORTS["runs"].values()} == set(REPORTS["groups"])
-    assert {group["task"] for group in REPORTS["groups"].values()} <= set(REPORTS["tasks"])
-
-
-def test_every_figure_names_existing_runs_and_a_curve_that_is_recorded() -> None:
-    for name in REPORTS["figures"]:
-        _, entry = parse_entry(name, with_checks(REPORTS))
-        assert {entry.group, entry.baseline} - {None} <= {*REPORTS["groups"], *REPORTS["checks"]}
-
-
-def test_every_claim_names_existing_runs_and_figures() -> None:
-    for name, claim in REPORTS["claims"].items():
-        figures = claim.get("figure", [])
-        assert ({figures} if isinstance(figures, str) else set(figures)) <= set(REPORTS["figures"]), name
-        runs = set(claim["runs"])
-        for rule in claim["checks"]:
-            runs |= {*rule.get("order", ()), *rule.get("close", ()), *filter(None, [rule.get("run")])}
-        assert runs <= set(with_checks(REPORTS)["runs"]), name
-
-
-def test_the_study_begins_as_the_best_run_of_report_a(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    entry = REPORTS["runs"]["A-sts-best"]
-    monkeypatch.chdir(tmp_path)
     for profile in PROFILES:
-        study(tmp_path, profile=profile)
-        best = make_run("b", "b", profile, entry["task"], entry["model"], entry["settings"], "reports.yaml")
-        assert read_study().parameters() == best.parameters()
+        study, best = read_study(profile).parameters(), find_run("A-sts-best", profile).parameters()
+        assert study | {"validate_every": 0} == best | {"validate_every": 0}
+
+
+# ── reports/ ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def write_files(folder: Path, **files: Mapping[str, Any] | str) -> None:
+    (folder / "reports").mkdir()
+    for name, content in files.items():
+        text = content if isinstance(content, str) else yaml.safe_dump(dict(content))
+        (folder / "reports" / f"{name}.yaml").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({}, ["reports holds no YAML file"]),
+        ({"a": "- 1\n"}, ["reports/a.yaml", "mapping"]),
+        ({"a": {"runz": {}}}, ["reports/a.yaml: unknown key 'runz'", "runs"]),
+        ({"a": {"runs": [1]}}, ["reports/a.yaml: runs: expected a mapping"]),
+        (
+            {"a": {"runs": {"x": {}}}, "b": {"runs": {"x": {}}}},
+            ["reports/b.yaml: runs.x is defined in reports/a.yaml too"],
+        ),
+        ({"a": {"title": "A"}, "b": {"title": "B"}}, ["reports/b.yaml: title is given in another file too"]),
+        ({"a": "runs:\n  x: {}\n  x: {}\n"}, ["reports/a.yaml, line 3: duplicate key 'x'"]),
+    ],
+)
+def test_broken_reports_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, Any], words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_files(tmp_path, **files)
+    message = error_of(load_reports)
+    assert all(word in message for word in words), message
+
+
+def test_files_are_merged_by_their_keys(project: Path) -> None:
+    run = IDENTITY | SMALL
+    write_files(
+        project,
+        a={"groups": {"g": {"task": "sts", "model": "siamese_lstm"}}, "runs": {"x": run}},
+        b={"runs": {"y": run | {"lr": 0.25}}},
+    )
+    reports = load_reports()
+    assert reports.run_ids() == reports.run_ids("g") == ["x", "y"]
+    assert [run.settings.lr for run in reports.runs("sample", "g")] == [0.5, 0.25]
+    assert reports.where("runs", "y") == "reports/b.yaml: runs.y"
+
+
+@pytest.mark.usefixtures("project")
+def test_a_run_and_its_group_have_to_agree(project: Path) -> None:
+    other = {"groups": {"g": {"task": "sts", "model": "siamese_lstm"}, "h": {"task": "sine", "model": "forecaster"}}}
+    write_reports(project, {"a": {"group": "h"}, "b": {"group": "none"}, "c": {}}, **other)
+    reports = load_reports()
+    assert "runs.a: task and model are sts and siamese_lstm" in error_of(reports.run, "a", "sample")
+    assert "runs.b: group = 'none'" in error_of(reports.run, "b", "sample")
+    assert "no group 'nope'; it has g, h" in error_of(reports.runs, "sample", "nope")
+    assert "no run 'cc'; near it are c" in error_of(reports.run, "cc", "sample")
+    write_reports(project, {}, **other)
+    assert "groups.g: no run names this group" in error_of(load_reports().runs, "sample", "g")
+
+
+def test_the_experiment_under_study_keeps_its_name(project: Path) -> None:
+    """A run called study would share its folder and never be trained."""
+    write_reports(project, {"study": {}})
+    assert "runs.study: this id is the experiment under study" in error_of(load_reports().run, "study", "sample")
+
+
+def test_every_run_of_the_reports_is_valid_in_both_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    reports = load_reports()
+    for profile in PROFILES:
+        runs = reports.runs(profile)
+        assert len({run.folder for run in runs}) == len(runs) > 100
+        assert all((ROOT / "stages" / "networks" / f"{run.model}.py").is_file() for run in runs)
+        assert {run.group for run in runs} == set(reports.groups)
+
+
+def test_yaml_means_the_same_to_dvc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC reads YAML 1.2, this project PyYAML's 1.1: `1e-3` is text to one and `no` is false to the other."""
+    from dvc.utils.serialize import load_path
+    from dvc_objects.fs.local import LocalFileSystem
+
+    monkeypatch.chdir(ROOT)
+    for path in [*sorted((ROOT / "reports").glob("*.yaml")), ROOT / "params.yaml", ROOT / "full" / "params.yaml"]:
+        assert load_path(str(path), LocalFileSystem()) == read_yaml(path), path
