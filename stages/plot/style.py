@@ -13,6 +13,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
+from matplotlib.ticker import LogFormatterSciNotation
 from matplotlib.transforms import Bbox
 
 # Okabe & Ito 2008, "Color universal design": told apart with any colour vision. Their yellow is left out: too pale
@@ -49,6 +50,14 @@ def stroke(index: int) -> Stroke:
     return Stroke(PALETTE[index % len(PALETTE)], DASHES[index % len(DASHES)])
 
 
+class PlainLog(LogFormatterSciNotation):
+    """Ticks of log axes as 0.2 and 50 where that is short, and as powers of ten beyond."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        label = super().__call__(x, pos)
+        return f"{x:g}" if label and 1e-3 <= abs(x) < 1e4 else label
+
+
 class Sheet:
     """A figure: title and legend on top, then the axes, and below them how to read it and what the data are.
 
@@ -81,6 +90,10 @@ class Sheet:
         """Add all that is outside the axes, and give each its place."""
         for axes in self.figure.axes:
             axes.set_ylabel(textwrap.fill(axes.get_ylabel(), 40))
+            for axis in (axes.xaxis, axes.yaxis):
+                if axis.get_scale() == "log":
+                    axis.set_major_formatter(PlainLog())
+                    axis.set_minor_formatter(PlainLog(minor_thresholds=(1.5, 0.4)))
         above = self._text([title], fontsize=13, fontweight="bold", va="top", linespacing=1.15)
         below = self._text([reading, source], fontsize=_SMALL, color=MUTED, va="bottom", linespacing=1.25)
         legend = self._legend()
