@@ -10,6 +10,7 @@ from conftest import BAD_IDS, IDENTITY, SMALL, write_params, write_reports
 
 from stages.lib.config import (
     PROFILES,
+    SECTIONS,
     Limits,
     Run,
     find_run,
@@ -164,9 +165,7 @@ def test_plain_names_are_ids(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BAD_IDS.values(), ids=BAD_IDS)
-@pytest.mark.parametrize(
-    "section", ["runs", "groups", "tasks", "figures", "questions", "computed", "departures", "sources"]
-)
+@pytest.mark.parametrize("section", [name for name in SECTIONS if name not in ("title", "datasets")])
 def test_bad_ids_of_entries_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: str, name: str
 ) -> None:
