@@ -56,7 +56,7 @@ def train_seed(
         raise InputError(f"{run.id}: keep_best needs a validation split, and this run trains on those examples too")
     epoch_length = len(train) // settings.batch_size
     total = settings.steps or (settings.epochs or 0) * epoch_length
-    row_every = 1 if settings.steps or settings.log_steps else epoch_length
+    row_every = 1 if settings.steps else epoch_length
     validate_every = min(total, settings.validate_every) if settings.steps else epoch_length
 
     optimizer = make_optimizer(network, settings)

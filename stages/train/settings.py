@@ -38,8 +38,6 @@ class Settings(Strict):
 
     #: Steps between two validations where the length is given in steps; with epochs, each epoch is validated.
     validate_every: PositiveInt = 50
-    #: A row of the history for every step also where the length is given in epochs.
-    log_steps: bool = False
     #: End with the weights of the best validation instead of the last ones.
     keep_best: bool = False
 
