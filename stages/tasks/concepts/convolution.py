@@ -27,7 +27,10 @@ def output_sizes(_seed: int) -> Result:
 
 
 def one_by_one(seed: int) -> Result:
-    """A 1 × 1 convolution: height, width, channels, and what a single changed pixel changes (D-theory-1x1)."""
+    """A 1 × 1 convolution: height, width, channels, and what a single changed pixel changes (D-theory-1x1).
+
+    Beside it the weights of a 3 × 3 convolution from 256 to 256 channels, and of one behind a 1 × 1 down to 64.
+    """
     torch.manual_seed(seed)
     convolution = nn.Conv2d(16, 6, kernel_size=1).double()
     image = torch.randn(2, 16, 9, 13, dtype=torch.float64)
@@ -45,6 +48,10 @@ def one_by_one(seed: int) -> Result:
             "output_channels": output.shape[1],
             "difference_from_matrix_product": (output - per_pixel).abs().max().item(),
             "pixels_changed_by_one_pixel": int(changed.sum()),
+            "weights_3x3": nn.Conv2d(256, 256, 3, bias=False).weight.numel(),
+            "weights_1x1_and_3x3": sum(
+                convolution.weight.numel() for convolution in (nn.Conv2d(256, 64, 1), nn.Conv2d(64, 256, 3))
+            ),
         }
     )
 

@@ -2,7 +2,7 @@
 
 import torch
 from scipy.optimize import minimize_scalar
-from torch import Tensor
+from torch import Tensor, nn
 
 from stages.lib.statements import Result
 
@@ -85,6 +85,7 @@ def gru_as_written(seed: int) -> Result:
     Cho et al. 2014 and every framework keep the state there, not the input before; as written the input must be as
     wide as the state, and nothing carries the state on. Both forms with the same weights, 32 wide, torch's initial
     range, no biases, as in the report: states apart over 100 steps, and norms of ∂s_T/∂x_{T−t}, relative to t = 0.
+    torch applies the reset gate behind the candidate's matrix, and agrees with the standard form if that is diagonal.
     """
     torch.manual_seed(seed)
     width, steps, distance = 32, 100, 50
@@ -98,11 +99,20 @@ def gru_as_written(seed: int) -> Result:
         found[-1].diagonal().sum().backward()
         norm = copies.grad.flatten(1).norm(dim=1)
         states[name], norms[name] = found[:, 0].detach(), norm / norm[-1]
+    diagonal = weights.clone()
+    diagonal[5] = weights[5].diag().diag()
+    batch = inputs.unsqueeze(1)
     apart = (states["written"] - states["standard"]).abs()
     return Result(
         {
             "largest_difference": apart.max().item(),
             "mean_difference_over_mean_state": (apart.mean() / states["standard"].abs().mean()).item(),
+            "standard_difference_from_torch": (
+                (gru(batch, weights, keeps_state=True) - torch_gru(batch, weights)).abs().max().item()
+            ),
+            "standard_difference_from_torch_diagonal": (
+                (gru(batch, diagonal, keeps_state=True) - torch_gru(batch, diagonal)).abs().max().item()
+            ),
             "log10_gradient_standard_over_written_at_50": (
                 norms["standard"][-1 - distance] / norms["written"][-1 - distance]
             )
@@ -128,3 +138,13 @@ def gru(inputs: Tensor, weights: Tensor, keeps_state: bool) -> Tensor:
         before = x
         states.append(state)
     return torch.stack(states)
+
+
+def torch_gru(inputs: Tensor, weights: Tensor) -> Tensor:
+    """States of torch.nn.GRU with the weights of `gru`; torch's update gate multiplies the old state, so z is 1 − z."""
+    xz, sz, xr, sr, xg, sg = weights
+    layer = nn.GRU(len(xz), len(xz), bias=False, dtype=weights.dtype)
+    with torch.no_grad():
+        layer.weight_ih_l0.copy_(torch.cat([xr.T, -xz.T, xg.T]))
+        layer.weight_hh_l0.copy_(torch.cat([sr.T, -sz.T, sg.T]))
+        return layer(inputs)[0]

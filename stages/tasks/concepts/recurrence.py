@@ -3,6 +3,7 @@
 import itertools
 
 import torch
+from scipy.stats import linregress
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -12,6 +13,8 @@ from stages.networks.layers.cells import CELLS, LSTMCell, Recurrent, RNNCell
 #: Steps between an input and the state whose gradient is taken.
 FARTHEST, FAR = 100, 50
 UNITS = 64
+#: Names in figures and in values.
+KEYS = {"RNN": "rnn", "LSTM": "lstm", "LSTM, forget bias 1": "lstm_forget_bias_1", "GRU": "gru"}
 
 
 def cells_and_framework(seed: int) -> Result:
@@ -63,10 +66,11 @@ def gradient_by_distance(seed: int) -> Result:
     multiplied out, factor by factor: diag(tanh′) U for each step between.
     """
     norms = {}
-    for name, cell in (("RNN", "rnn"), ("LSTM", "lstm"), ("LSTM, forget bias 1", "lstm"), ("GRU", "gru")):
+    for name, key in KEYS.items():
+        cell = key.removesuffix("_forget_bias_1")
         torch.manual_seed(seed)
         stack = Recurrent(cell, 8, UNITS).double()
-        if name.endswith("1"):
+        if cell != key:
             with torch.no_grad():
                 stack.layers[0][0].bias_ih[UNITS : 2 * UNITS] += 1
         # One copy of the sequence for each unit of h_T, so that a single backward pass gives every unit's gradient.
@@ -77,21 +81,15 @@ def gradient_by_distance(seed: int) -> Result:
         norms[name] = (jacobians.flatten(1).norm(dim=1) / jacobians[0].norm())[: FARTHEST + 1]
         if cell == "rnn":
             difference = product_difference(stack.layers[0][0], outputs[0].detach(), jacobians)
-    return Result(
-        {
-            "rnn_difference_from_product": difference,
-            "rnn_gradient_at_50": norms["RNN"][FAR].item(),
-            "lstm_gradient_at_50": norms["LSTM"][FAR].item(),
-            "lstm_forget_bias_1_gradient_at_50": norms["LSTM, forget bias 1"][FAR].item(),
-            "gru_gradient_at_50": norms["GRU"][FAR].item(),
-            "log10_lstm_over_rnn_at_50": (norms["LSTM"][FAR] / norms["RNN"][FAR]).log10().item(),
-            "log10_lstm_forget_bias_1_over_rnn_at_50": (norms["LSTM, forget bias 1"][FAR] / norms["RNN"][FAR])
-            .log10()
-            .item(),
-        },
-        ("series", "x", "y"),
-        [(name, distance, value) for name, values in norms.items() for distance, value in enumerate(values.tolist())],
-    )
+    values = {"rnn_difference_from_product": difference}
+    for name, key in KEYS.items():
+        log_norms = norms[name].log10()
+        values[f"{key}_gradient_at_50"] = norms[name][FAR].item()
+        values[f"{key}_log10_gradient_per_step"] = linregress(range(1, FAR + 1), log_norms[1 : FAR + 1]).slope.item()
+        if key != "rnn":
+            values[f"log10_{key}_over_rnn_at_50"] = (log_norms[FAR] - norms["RNN"][FAR].log10()).item()
+    rows = [(name, distance, value) for name, series in norms.items() for distance, value in enumerate(series.tolist())]
+    return Result(values, ("series", "x", "y"), rows)
 
 
 def product_difference(cell: RNNCell, states: Tensor, jacobians: Tensor) -> float:

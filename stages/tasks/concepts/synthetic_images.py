@@ -72,9 +72,9 @@ class ParallelCNN(nn.Module):
 def draw_images(count: int, generator: torch.Generator, shares: Sequence[float] | None = None) -> tuple[Tensor, Tensor]:
     """Images [count, 12, 12] and classes [count]: stripes of four directions in noise.
 
-    shares: how often each class is drawn; equally often by default.
+    shares: how often each class is drawn, relative to the others; equally often by default.
     """
-    weights = torch.ones(CLASSES) if shares is None else torch.tensor(shares)
+    weights = torch.ones(CLASSES) if shares is None else torch.tensor(shares, dtype=torch.float32)
     labels = torch.multinomial(weights, count, replacement=True, generator=generator)
     y, x = torch.meshgrid(torch.arange(float(SIDE)), torch.arange(float(SIDE)), indexing="ij")
     along = torch.stack([x, y, (x + y) / math.sqrt(2), (x - y) / math.sqrt(2)])[labels]

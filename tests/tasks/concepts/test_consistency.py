@@ -29,7 +29,8 @@ def test_log_of_batch_64_is_not_one_of_batch_60() -> None:
     values = consistency.keyword_log(0).values
     assert values["first_step_of_epoch_20"] == 913
     assert values["last_step_of_epoch_20"] == 960 != values["last_step_of_epoch_20_batch_60"]
-    for size in (3041, 3045):  # restaurants and laptops, Pontiki et al. 2014
+    for name, size in (("restaurants", 3041), ("laptops", 3045)):
+        assert (values[f"steps_batch_64_{name}"], values[f"steps_batch_60_{name}"]) == (48, 51)
         assert values["smallest_training_set_both"] <= size <= values["largest_training_set_both"]
     assert values["f1"] == pytest.approx(0.6666666666666666, abs=1e-15)
     assert 19 < values["minutes_for_20_epochs"] < 20

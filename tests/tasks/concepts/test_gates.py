@@ -1,6 +1,5 @@
 import pytest
 import torch
-from torch import nn
 
 from stages.tasks.concepts import gates
 
@@ -51,19 +50,11 @@ def test_memory_with_a_sigmoid_candidate_grows_only_without_forgetting() -> None
     assert values["share_of_steps_down_tanh_forget_1"] == pytest.approx(0.5, abs=0.01)
 
 
-def test_standard_form_is_the_frameworks_cell() -> None:
-    """torch multiplies the old state by z, and the reset gate behind the product, the same for a diagonal matrix."""
-    torch.manual_seed(0)
-    width = 4
-    weights = torch.randn(6, width, width, dtype=torch.float64)
-    weights[5] = torch.diag(torch.randn(width, dtype=torch.float64))
-    xz, sz, xr, sr, xg, sg = weights
-    rnn = nn.GRU(width, width, bias=False).double()
-    with torch.no_grad():
-        rnn.weight_ih_l0.copy_(torch.cat([xr.T, -xz.T, xg.T]))
-        rnn.weight_hh_l0.copy_(torch.cat([sr.T, -sz.T, sg.T]))
-    inputs = torch.randn(20, 3, width, dtype=torch.float64)
-    torch.testing.assert_close(gates.gru(inputs, weights, keeps_state=True), rnn(inputs)[0])
+def test_standard_form_is_the_frameworks_cell_where_the_reset_gate_commutes() -> None:
+    values = gates.gru_as_written(0).values
+    assert values["standard_difference_from_torch_diagonal"] < 1e-12
+    assert values["standard_difference_from_torch"] > 0.01
+    assert values["largest_difference"] > 0.1
 
 
 def test_both_forms_agree_where_the_input_before_is_the_state_before() -> None:

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -39,6 +40,7 @@ def test_product_of_factors_is_the_jacobian_of_nn_rnn() -> None:
     assert recurrence.product_difference(cell, states, swapped) > 0.1
 
 
+@pytest.mark.filterwarnings("ignore:invalid value")  # the slope of log10 of 0
 def test_gradient_of_a_cell_without_recurrence_ends_after_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
     result = recurrence.gradient_by_distance(0)
     norms = {name: [y for series, _, y in result.rows if series == name] for name in {row[0] for row in result.rows}}
@@ -47,6 +49,9 @@ def test_gradient_of_a_cell_without_recurrence_ends_after_one_step(monkeypatch: 
     assert result.values["log10_lstm_over_rnn_at_50"] == pytest.approx(
         math.log10(result.values["lstm_gradient_at_50"] / result.values["rnn_gradient_at_50"])
     )
+
+    slope = np.polyfit(range(1, 51), np.log10(norms["GRU"][1:51]), 1)[0]
+    assert result.values["gru_log10_gradient_per_step"] == pytest.approx(slope)
 
     def forget_all(cell: nn.Module) -> None:
         cell.weight_hh.data.zero_()

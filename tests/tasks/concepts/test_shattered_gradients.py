@@ -29,8 +29,15 @@ def test_gradients_are_slopes_of_the_same_network() -> None:
 
 def test_correlations_fall_with_depth_and_more_slowly_with_shortcuts() -> None:
     values = shattered_gradients.gradient_correlations(0).values
-    plain, residual = (
-        [values[f"correlation_{name}_{depth}"] for depth in (2, 10, 50)] for name in ("plain", "residual")
-    )
+    plain = [values[f"correlation_plain_{depth}"] for depth in (2, 8, 64)]
     assert plain == sorted(plain, reverse=True)
-    assert plain[-1] < 0.25 < residual[-1]
+    assert plain[-1] < 0.25 < values["correlation_residual_64"]
+    assert values["correlation_per_doubling_plain"] < values["correlation_per_doubling_residual"] < 0
+
+
+def test_slope_is_that_of_the_curve_in_the_figure() -> None:
+    result = shattered_gradients.gradient_correlations(0)
+    points = torch.tensor([(x, y) for series, x, y in result.rows if series == "residual"]).double()
+    design = torch.stack([points[:, 0].log2(), torch.ones(len(points), dtype=torch.float64)], 1)
+    slope = torch.linalg.lstsq(design, points[:, 1:]).solution[0].item()
+    assert result.values["correlation_per_doubling_residual"] == pytest.approx(slope)
