@@ -170,8 +170,9 @@ class Mistakes(Figure):
 class Specification(Figure):
     """Specification curve: one number of many variants of a run, sorted, above the choices that each variant makes.
 
-    metric: a score, such as validation.mse. reported: the report's number. written: the run as the report describes
-    it; the first, unless it says otherwise. The choices are the settings in which the runs differ.
+    metric: a score, such as validation.mse. reported: the report's number. main: the run that is judged, as the report
+    describes it or as its curves show; the first, unless another is named. The choices are the settings in which the
+    runs differ.
 
     U. Simonsohn, J. P. Simmons, L. D. Nelson, Nature Human Behaviour 4 (2020) 1208.
     """
@@ -180,23 +181,23 @@ class Specification(Figure):
     runs: dict[Id, str] = Field(min_length=2)
     metric: str
     reported: float | None = None
-    written: Id | None = None
+    main: Id | None = None
     y_scale: Scale = "linear"
 
     reading = (
-        "One column a variant, sorted by the mean over seeds. Above: mean with 95 % interval (two seeds or more); small"
-        " points: seeds. Below: what the variant chooses, of the settings in which the runs differ."
+        "One column a variant, sorted by its mean over seeds. Above: mean, its 95 % interval over seeds, and the seeds"
+        " (small). Below: its choices, among the settings in which the runs differ."
     )
 
     @model_validator(mode="after")
-    def _written_is_a_run(self) -> Self:
-        _are_runs("written", [self.written] if self.written else [], self.runs)
+    def _main_is_a_run(self) -> Self:
+        _are_runs("main", [self.main] if self.main else [], self.runs)
         return self
 
     @property
-    def as_written(self) -> str:
-        """Id of the run as the report describes it."""
-        return self.written or next(iter(self.runs))
+    def main_run(self) -> str:
+        """Id of the run that is judged."""
+        return self.main or next(iter(self.runs))
 
 
 class Levels(Figure):
@@ -207,7 +208,7 @@ class Levels(Figure):
     reported: dict[Id, float] = {}
     x_scale: Scale = "linear"
 
-    reading = "Filled: mean over seeds with 95 % interval (two or more). Small: seeds. Hollow: the report's number."
+    reading = "Filled: mean and its 95 % interval over seeds. Small: the seeds. Hollow: the report's number."
 
     @model_validator(mode="after")
     def _reported_of_runs(self) -> Self:

@@ -32,9 +32,9 @@ def test_the_reading_follows_the_axis():
     assert "geometric" not in parse("lines").reading
 
 
-def test_the_first_run_is_as_written_unless_one_is_named():
-    assert parse("specification").as_written == "a"
-    assert parse("specification", written="b").as_written == "b"
+def test_the_first_run_is_judged_unless_one_is_named():
+    assert parse("specification").main_run == "a"
+    assert parse("specification", main="b").main_run == "b"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_first_run_is_as_written_unless_one_is_named():
         ("curves", {"reference": {"value": float("nan"), "label": "l"}}, ["reference.value"]),
         ("curves", {"baseline": None}, ["'baseline' is missing"]),
         ("confusion", {"runs": {"a": "A", "b": "B"}}, ["runs", "at most 1"]),
-        ("specification", {"written": "c"}, ["written", "'c'"]),
+        ("specification", {"main": "c"}, ["main", "'c'"]),
         ("specification", {"runs": {"a": "A"}}, ["runs", "at least 2"]),
         ("levels", {"reported": {"c": 1.0}}, ["reported", "'c'"]),
     ],

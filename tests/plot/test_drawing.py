@@ -11,20 +11,10 @@ from plot.evaluations import draw, entry, write_evaluation, write_histories
 from stages.lib.errors import InputError
 from stages.lib.figures import KINDS
 from stages.plot.drawing import draw_figure
-from stages.plot.style import Sheet
 
 
 def falling(n, every=1):
     return [round(2 - step / n, 6) if step % every == 0 else None for step in range(1, n + 1)]
-
-
-@pytest.fixture
-def sheets(monkeypatch):
-    """The sheets that are drawn, caught before they are saved."""
-    caught = []
-    saving = Sheet.save_svg
-    monkeypatch.setattr(Sheet, "save_svg", lambda sheet, path: (caught.append(sheet), saving(sheet, path))[1])
-    return caught
 
 
 def test_every_kind_has_a_module_that_reads_and_draws():

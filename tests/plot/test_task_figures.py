@@ -9,7 +9,6 @@ from safetensors.numpy import save
 from stages.lib.errors import InputError
 from stages.lib.text.marking import mark_spans
 from stages.plot.figures.errors import find_errors
-from stages.plot.style import Sheet
 
 CLASSES = ["cat", "dog", "ship"]
 
@@ -95,15 +94,12 @@ def test_kinds_of_errors(found, wanted, errors):
     assert find_errors(found, wanted) == errors
 
 
-def test_errors_are_listed_and_seeds_without_any_count(tmp_path, monkeypatch):
+def test_errors_are_listed_and_seeds_without_any_count(tmp_path, sheets):
     text = "The battery and the screen are fine."
     terms = [(4, 11), (20, 26)]
     right = outcomes("a", 0, target=[mark_spans(text, terms)], prediction=[mark_spans(text, terms)])
     wrong = outcomes("a", 1, target=[mark_spans(text, terms)], prediction=[mark_spans(text, [(0, 11)])])
     write_evaluation(tmp_path, {"a": {0: {}, 1: {}}}, outcomes=pd.concat([right, wrong]))
-    sheets = []
-    saving = Sheet.save_svg
-    monkeypatch.setattr(Sheet, "save_svg", lambda sheet, path: (sheets.append(sheet), saving(sheet, path))[1])
     table = draw(tmp_path, "errors", ["a"])
     listed = table[table["x"] > 0]
     assert listed[["seed", "error"]].to_numpy().tolist() == [[1, "missed"], [1, "wrong borders"]]

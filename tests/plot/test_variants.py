@@ -22,7 +22,7 @@ def variants(count, seeds=3):
         values = random.normal(1.5 + 0.3 * noise, 0.1, seeds)
         scores[f"v{number}"] = {seed: {"validation.mse": float(value)} for seed, value in enumerate(values)}
         network = {"towers": towers, "normal_input": noise, "hidden_size": 512}
-        configs[f"v{number}"] = {"group": f"g{number}", "seeds": seeds + number, "lr": lr, "network": network}
+        configs[f"v{number}"] = {"lr": lr, "network": network}
     return scores, configs
 
 
@@ -31,14 +31,14 @@ def test_variants_are_sorted_and_hold_every_seed(tmp_path, count):
     scores, configs = variants(count)
     write_evaluation(tmp_path, scores, configs=configs)
     runs = list(scores)
-    table = draw(tmp_path, "specification", runs, metric="validation.mse", reported=1.42, written="v1")
+    table = draw(tmp_path, "specification", runs, metric="validation.mse", reported=1.42, main="v1")
     means = table.groupby("x")["value"].mean()
     assert means.is_monotonic_increasing
     assert np.allclose(means, table.groupby("x")["smoothed"].first())
     for run, seeds in scores.items():
         rows = table[table["run"] == f"label of {run}"]
         assert np.allclose(rows["value"], [seed["validation.mse"] for seed in seeds.values()])
-        assert set(rows["written"]) == {run == "v1"}
+        assert set(rows["main"]) == {run == "v1"}
     assert set(table["reported"]) == {1.42}
 
 
@@ -61,6 +61,19 @@ def test_one_seed_has_no_interval(tmp_path):
     write_evaluation(tmp_path, scores, configs=configs)
     assert draw(tmp_path, "specification", list(scores), metric="validation.mse")["low"].isna().all()
     assert draw(tmp_path, "levels", list(scores), metric="validation.mse")["low"].isna().all()
+
+
+def test_the_legend_counts_intervals_that_hold_the_reported_number(tmp_path, sheets):
+    scores = {
+        "a": {0: {"m": 1.0}, 1: {"m": 1.2}},
+        "b": {0: {"m": 5.0}, 1: {"m": 5.01}},
+        # No interval.
+        "c": {0: {"m": 1.1}},
+    }
+    write_evaluation(tmp_path, scores, configs={run: {"lr": run} for run in scores})
+    draw(tmp_path, "specification", list(scores), metric="m", reported=1.1)
+    texts = [text.get_text() for text in sheets[0].figure.legends[0].get_texts()]
+    assert texts == ["report: 1.1, inside 1 of 2 intervals", "other variants", "label of a"]
 
 
 def test_the_csv_holds_the_choices(tmp_path):
@@ -110,11 +123,11 @@ def test_a_setting_of_many_values_is_spelled_out():
     assert row.marks == tuple(str(number) for number in range(MOST_ROWS + 1))
 
 
-def test_runs_with_the_same_settings_are_no_variants(tmp_path):
+def test_runs_with_the_same_settings_have_no_grid(tmp_path):
     scores, configs = variants(2)
     write_evaluation(tmp_path, scores, configs=dict.fromkeys(scores, configs["v0"]))
-    with pytest.raises(InputError, match="same settings"):
-        draw(tmp_path, "specification", list(scores), metric="validation.mse")
+    table = draw(tmp_path, "specification", list(scores), metric="validation.mse")
+    assert list(table.columns) == ["run", "seed", "x", "value", "smoothed", "low", "high", "reported", "main"]
 
 
 def test_reported_numbers_stand_beside_their_runs(tmp_path):

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from stages.lib.errors import InputError
 from stages.lib.figures import Specification
 from stages.plot.evaluations import Evaluations
 from stages.plot.intervals import seeds_with_interval
@@ -22,26 +21,22 @@ MOST_ROWS = 6
 #: Characters that fit beside one another in such a row.
 WIDTH = 80
 DOT = "●"
-#: Settings that say where a run belongs and how often it is repeated, not how it trains.
-_NO_CHOICE = {"run", "group", "seeds"}
 
 
 def read(figure: Specification, evaluations: Evaluations) -> pd.DataFrame:
     """Columns run, seed, x (rank of the variant, from 1), value (of the seed), smoothed (mean), low, high, reported,
-    written (whether it is the run as written), and one for each setting in which the runs differ.
+    main (whether it is the run that is judged), and one for each setting in which the runs differ.
     """
     table = seeds_with_interval(figure.runs, figure.metric, evaluations)
     means = table.drop_duplicates("id").set_index("id")["smoothed"].sort_values(kind="stable")
     table = table.assign(
         x=table["id"].map({run: rank for rank, run in enumerate(means.index, start=1)}),
         reported=np.nan if figure.reported is None else figure.reported,
-        written=table["id"] == figure.as_written,
+        main=table["id"] == figure.main_run,
     )
     choices = differences({run: evaluations.config(run) for run in figure.runs})
-    if choices.empty:
-        raise InputError("runs: a specification curve shows choices, but these runs have the same settings")
     table = table.join(choices, on="id").sort_values(["x", "seed"], kind="stable")
-    return table[["run", "seed", "x", "value", "smoothed", "low", "high", "reported", "written", *choices.columns]]
+    return table[["run", "seed", "x", "value", "smoothed", "low", "high", "reported", "main", *choices.columns]]
 
 
 def differences(configs: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
@@ -61,7 +56,7 @@ def _flatten(config: Mapping[str, Any], path: str = "") -> dict[str, str]:
     for name, value in config.items():
         if isinstance(value, Mapping):
             flat |= _flatten(value, f"{path}{name}.")
-        elif path or name not in _NO_CHOICE:
+        else:
             flat[path + name] = _text(value)
     return flat
 
@@ -76,28 +71,31 @@ def _text(value: Any) -> str:
 
 def draw(figure: Specification, table: pd.DataFrame, sheet: Sheet) -> None:
     runs = table.drop_duplicates("x")
-    rows = grid_rows(runs.iloc[:, runs.columns.get_loc("written") + 1 :])
-    grid_height = 0.21 * sum(row.height for row in rows)
-    sheet.set_height(2.9 + grid_height)
-    above, below = sheet.subplots(2, 1, sharex=True, height_ratios=(2.6, grid_height))
+    rows = grid_rows(runs.iloc[:, runs.columns.get_loc("main") + 1 :])
+    if rows:
+        grid_height = 0.21 * sum(row.height for row in rows)
+        sheet.set_height(2.9 + grid_height)
+        above, below = sheet.subplots(2, 1, sharex=True, height_ratios=(2.6, grid_height))
+        _draw_grid(runs, rows, below)
+    else:
+        # Runs that differ in length alone are alike in a profile that cuts it.
+        above = below = sheet.axes(xticks=[])
     _draw_numbers(figure, table, runs, above)
-    _draw_grid(runs, rows, below)
     below.set_xlabel(figure.x_label)
 
 
 def _draw_numbers(figure: Specification, table: pd.DataFrame, runs: pd.DataFrame, axes: Axes) -> None:
     if figure.reported is not None:
         inside = ((runs["low"] <= figure.reported) & (figure.reported <= runs["high"])).sum()
-        label = f"report: {figure.reported:g}, inside {inside} of {len(runs)} intervals"
+        label = f"report: {figure.reported:g}, inside {inside} of {runs['low'].count()} intervals"
         axes.axhline(figure.reported, color=PALETTE[1], linewidth=1.5, linestyle=(0, (5, 2)), label=label, zorder=1.5)
     axes.vlines(runs["x"], runs["low"], runs["high"], color=MUTED, linewidth=1.5, zorder=2)
-    axes.plot(runs["x"], runs["smoothed"], "o", color=MUTED, ms=5, label="variant", zorder=3)
+    axes.plot(runs["x"], runs["smoothed"], "o", color=MUTED, ms=5, label="other variants", zorder=3)
     beside = min(0.25, len(runs) / 80)
     axes.plot(table["x"] + beside, table["value"], ".", color=MUTED, ms=3.5, zorder=2)
-    written = runs[runs["written"]]
-    axes.vlines(written["x"], written["low"], written["high"], color=PALETTE[0], linewidth=2.2, zorder=4)
-    label = f"as written: {written['run'].iloc[0]}"
-    axes.plot(written["x"], written["smoothed"], "D", color=PALETTE[0], ms=7, label=label, zorder=5)
+    main = runs[runs["main"]]
+    axes.vlines(main["x"], main["low"], main["high"], color=PALETTE[0], linewidth=2.2, zorder=4)
+    axes.plot(main["x"], main["smoothed"], "D", color=PALETTE[0], ms=7, label=main["run"].iloc[0], zorder=5)
     axes.set(ylabel=figure.y_label, yscale=figure.y_scale)
     axes.tick_params(axis="x", length=0, labelbottom=False)
     axes.grid(visible=False, axis="x")
@@ -153,10 +151,10 @@ def _draw_grid(runs: pd.DataFrame, rows: list[GridRow], axes: Axes) -> None:
     for row, top, middle, bottom in zip(rows, edges[:-1], middles, edges[1:], strict=True):
         if settings.index(row.setting) % 2 == 0:
             axes.axhspan(top, bottom, color=GRID, alpha=0.5, linewidth=0, zorder=0)
-        for x, mark, written in zip(runs["x"], row.marks, runs["written"], strict=True):
-            color = PALETTE[0] if written else INK
+        for x, mark, is_main in zip(runs["x"], row.marks, runs["main"], strict=True):
+            color = PALETTE[0] if is_main else INK
             if mark == DOT:
-                axes.plot(x, middle, "D" if written else "o", color=color, ms=5)
+                axes.plot(x, middle, "D" if is_main else "o", color=color, ms=5)
             elif mark:
                 turn = 90 if row.upright else 0
                 axes.text(x, middle, mark, ha="center", va="center", fontsize=7.5, color=color, rotation=turn)
