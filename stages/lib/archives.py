@@ -17,16 +17,18 @@ CHUNK = 1 << 20
 
 
 class Member(NamedTuple):
-    """A file in an archive; `content` is readable until the next member is asked for."""
+    """A file in an archive, which can be read until the next member is asked for."""
 
+    archive: Path
     name: str
     size: int
     content: BinaryIO
 
     def chunks(self) -> Iterator[bytes]:
-        """The content, piece by piece."""
-        while chunk := self.content.read(CHUNK):
-            yield chunk
+        """The content, piece by piece. Raises InputError where the archive is damaged."""
+        with intact(self.archive):
+            while chunk := self.content.read(CHUNK):
+                yield chunk
 
 
 def tar_members(archive: Path) -> Iterator[Member]:
@@ -51,7 +53,7 @@ def tar_members(archive: Path) -> Iterator[Member]:
                 if not member.isfile() or member.issparse():
                     raise InputError(f"{archive}: {member.name[:200]} is a link or a device; do not use this archive")
                 stream.allowance = member.size
-                yield Member(member.name, member.size, content.extractfile(member))
+                yield Member(archive, member.name, member.size, content.extractfile(member))
         # The checksum of a compressed stream is at its end.
         while file.read(CHUNK):
             pass

@@ -32,9 +32,11 @@ def open_image(content: bytes, where: str, formats: Sequence[str] = FORMATS) -> 
                     f"{where}: {image.width} × {image.height} pixels, more than {MOST_PIXELS // 10**6} million"
                 )
             yield image
+    except Image.DecompressionBombError:
+        raise InputError(f"{where}: more than {MOST_PIXELS // 10**6} million pixels") from None
     except UnidentifiedImageError:
         raise InputError(f"{where}: not an image, or damaged; formats are {', '.join(formats)}") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, struct.error) as error:
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
         raise InputError(f"{where}: not an image, or damaged ({error or type(error).__name__})") from None
 
 
