@@ -1,6 +1,7 @@
 """Draw one figure of reports/*.yaml: metrics/<profile>/figures/<id>.svg, .png, and .csv with all that is drawn."""
 
 import argparse
+import difflib
 
 from stages.lib.errors import InputError, run_stage
 
@@ -17,7 +18,8 @@ def main() -> None:
 
     figures = load_reports().figures
     if arguments.figure not in figures:
-        raise InputError(f"reports/ has no figure {arguments.figure!r}; it has {', '.join(figures) or 'none'}")
+        near = difflib.get_close_matches(arguments.figure, figures, n=3, cutoff=0)
+        raise InputError(f"reports/ has no figure {arguments.figure!r}; near it are {', '.join(near) or 'none'}")
 
     from stages.plot.drawing import draw_figure
 

@@ -164,4 +164,4 @@ def test_command_line(tmp_path, copy_of_the_code):
     done = call("--figure", "f", "--group", "g", "--runs.a", "label of a")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "metrics/full/figures/f.svg").is_file()
-    one_error_line(call("--figure", "x"), 2, "reports/ has no figure 'x'; it has f")
+    one_error_line(call("--figure", "x"), 2, "reports/ has no figure 'x'; near it are f")
