@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import PositiveInt
 
 from stages.lib.config_model import Strict
+from stages.lib.errors import InputError
 from stages.lib.task import Prepared
 from stages.lib.text import glove, parts_of_speech, semeval, spans, word2vec
 from stages.lib.text.marking import Span, mark_spans
@@ -124,7 +125,7 @@ def prepare(raw: Mapping[str, Path], settings: Settings) -> Prepared:
 
 def read_corpus(folder: Path) -> "tuple[pd.DataFrame, dict[str, Any]]":
     """All sentences in the order of the files, columns domain, split, id, text and spans (of its terms, in characters);
-    and what reading found and repaired, by file.
+    and what reading found and repaired, by file. Raises InputError for a training file with a single sentence.
     """
     import pandas as pd
 
@@ -132,6 +133,8 @@ def read_corpus(folder: Path) -> "tuple[pd.DataFrame, dict[str, Any]]":
     for domain, names in FILES.items():
         for part, name in zip(("train", "test"), names, strict=True):
             found, files[name] = semeval.read_sentences(folder / name)
+            if part == "train" and len(found) < 2:
+                raise InputError(f"{folder / name}: one sentence is too few for training and validation; add some")
             for number, sentence in enumerate(found):
                 split = "validation" if part == "train" and number % VALIDATION_EVERY == 0 else part
                 rows.append((domain, split, sentence.id, sentence.text, sentence.spans))

@@ -48,6 +48,8 @@ def prepare(raw: Mapping[str, Path], settings: Settings) -> Prepared:
     Metadata: width, vocabulary, max_length; per file its encoding, empty lines, and the longest review by each of
     TOKENIZATIONS; per split the reviews, words, coverage (share of words with a GloVe vector), words mapped to <unk>
     and truncated reviews.
+
+    Raises InputError where there are too few reviews for three splits.
     """
     import torch
 
@@ -61,6 +63,8 @@ def prepare(raw: Mapping[str, Path], settings: Settings) -> Prepared:
         for number, review in enumerate(reviews):
             split = "test" if number >= count else "train" if number % VALIDATION_EVERY else "validation"
             splits[split].append((split_words(review), label))
+    if not all(splits.values()):
+        raise InputError(f"{raw['corpus']}: too few reviews for training, validation and test; add some")
     counts = Counter(word for words, _ in splits["train"] for word in words)
     seen = {word for reviews in splits.values() for words, _ in reviews for word in words}
     with_vector, vectors = glove.read_vectors(raw["vectors"] / glove.FILE, seen)

@@ -62,7 +62,7 @@ class ReviewSentiment(Task):
 
     def curve_metrics(self, predictions: Sequence[float], targets: Sequence[float]) -> dict[str, float]:
         """Accuracy and binary cross-entropy (nats)."""
-        probability, label = torch.tensor(predictions).double(), torch.tensor(targets).double()
+        probability, label = (torch.tensor(values, dtype=torch.float64) for values in (predictions, targets))
         return {
             "accuracy": ((probability > 0.5) == (label > 0.5)).double().mean().item(),
             "loss": F.binary_cross_entropy(probability.clamp(EPSILON, 1 - EPSILON), label).item(),

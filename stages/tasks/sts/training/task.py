@@ -56,7 +56,7 @@ class SentenceSimilarity(Task):
 
     def curve_metrics(self, predictions: Sequence[float], targets: Sequence[float]) -> dict[str, float]:
         """MSE (squared score points) and Pearson's r over the whole split."""
-        predicted, target = torch.tensor(predictions).double(), torch.tensor(targets).double()
+        predicted, target = (torch.tensor(values, dtype=torch.float64) for values in (predictions, targets))
         return {"mse": F.mse_loss(predicted, target).item(), "pearson": pearson(predicted, target).item()}
 
 
