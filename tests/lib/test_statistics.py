@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from sklearn.metrics import f1_score, precision_score, recall_score
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestIndPower
 from statsmodels.stats.weightstats import ttost_ind
 
@@ -318,7 +319,10 @@ def test_all_equivalent_is_every_pair():
     assert all_equivalent([*runs, Measurements([1.0, 1.01, 1.02])], 0.06).outcome == "contradicted"
 
 
-def test_holms_correction_by_hand():
+def test_holms_correction(generator):
+    for count in (1, 4, 15):
+        p_values = generator.random(count) ** 3
+        assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([]) == []
 

@@ -138,7 +138,7 @@ def test_decisions_at_the_margin_are_rare(name, data, seeds):
 
 
 def test_equal_runs_are_rarely_found_in_order(seeds):
-    repetitions = 300
+    repetitions = 1000
     runs = experiment([0, 0, 0, 0], seeds, repetitions, **DATA["both"])
     found = rates(order([measured(run[place]) for run in runs]) for place in range(repetitions))
     assert found["supported"] <= bound(0.025, repetitions)
@@ -146,7 +146,7 @@ def test_equal_runs_are_rarely_found_in_order(seeds):
 
 
 def test_true_claim_of_many_checks_is_rarely_contradicted_anywhere(seeds):
-    repetitions = 300
+    repetitions = 1000
     runs = experiment([0.0] * 8, seeds, repetitions, **DATA["both"])
     wrong = 0
     for place in range(repetitions):

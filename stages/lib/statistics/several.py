@@ -4,6 +4,8 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from stages.lib.statistics.checks import LEVEL, Finding, equivalent, lower
 from stages.lib.statistics.measurements import Measurements
 
@@ -33,10 +35,17 @@ def all_equivalent(runs: Sequence[Measurements], margin: float) -> Finding:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p of each of several tests (Holm 1979; statsmodels.stats.multitest.multipletests). No tests, no p."""
-    from statsmodels.stats.multitest import multipletests
+    """Adjusted p of each of m tests: for the k-th smallest p, the largest (m - j + 1) p_j with j ≤ k, at most 1.
 
-    return [float(p) for p in multipletests(list(p_values), method="holm")[1]] if len(p_values) else []
+    The same as statsmodels' multipletests, which collects garbage in every call: 0.1 s, of which a page makes hundreds.
+
+    S. Holm, Scandinavian Journal of Statistics 6 (1979) 65.
+    """
+    p_values = np.asarray(p_values, dtype=float)
+    rising = np.argsort(p_values)
+    adjusted = np.empty_like(p_values)
+    adjusted[rising] = np.maximum.accumulate(p_values[rising] * np.arange(len(p_values), 0, -1)).clip(max=1)
+    return adjusted.tolist()
 
 
 def corrected(findings: Sequence[Finding]) -> list[Finding]:
