@@ -1,8 +1,8 @@
-"""How long a training step over 1,000 points takes with our own cells, the framework's cell called once a step, and the
-framework's fused recurrence: `python -m benchmarks.cells`.
+"""Time of a training step over 1,000 points with this project's cells (stages/networks/layers/cells.py), with torch's
+cell called once a step, and with torch's fused recurrence: `python -m benchmarks.cells`.
 
 98 sequences, 51 units, forward and backward, processor seconds on one thread. On a machine shared with other work (two
-cores, AMX), the LSTM took 1.2 s with our cells, 1.1 s with torch.nn.LSTMCell and 0.63 s fused.
+cores, AMX), the LSTM took 1.2 s with these cells, 1.1 s with torch.nn.LSTMCell and 0.63 s fused.
 """
 
 import time
@@ -17,12 +17,12 @@ BATCH, POINTS, UNITS = 98, 999, 51
 
 
 def seconds(step: Callable[[], Tensor], repeats: int = 3) -> float:
-    """Processor seconds of one forward and backward pass, the best of some."""
+    """Processor seconds of one forward and backward pass, the best of `repeats`."""
     found = []
     for _ in range(repeats):
-        begun = time.process_time()
+        start = time.process_time()
         step().square().mean().backward()
-        found.append(time.process_time() - begun)
+        found.append(time.process_time() - start)
     return min(found)
 
 
