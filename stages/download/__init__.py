@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from stages.lib.files import project_root, whole_folder
+from stages.lib.files import project_root, atomic_folder
 from stages.download.archives import extract, extract_member
 from stages.download.catalogue import Dataset, File, Remote, read
 from stages.download.transfer import NotServed, fetch
@@ -64,7 +64,7 @@ def make(dataset: str, folder: Path, seed: int, **arguments: int) -> None:
         raise InputError(
             f"--dataset {dataset}: there is no sample of it; stages/download/samples has one module per sample"
         )
-    with whole_folder(folder) as temporary:
+    with atomic_folder(folder) as temporary:
         importlib.import_module(name).write(temporary, seed, **arguments)
 
 
@@ -73,7 +73,7 @@ def download(dataset: Dataset, folder: Path) -> None:
     partials = PARTIAL / folder.name
     mirror = mirror_from_environment()
     found = [_find(file, mirror, partials) for file in dataset.files]
-    with whole_folder(folder) as temporary:
+    with atomic_folder(folder) as temporary:
         for one in found:
             with _named(folder):
                 _place(one, temporary)
