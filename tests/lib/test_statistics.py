@@ -179,6 +179,8 @@ def test_permutation_p_is_scipys(generator):
     runs = [from_table(moments(guess[None], target), pearson_from_moments) for guess in (good, bad)]
     assert permutation_p(*runs) == pytest.approx(1 / 2001)
     assert "permutation_p" in higher(*runs).information
+    number = from_table(np.zeros((1, 200, 1)), lambda sums: np.full(sums.shape[:-1], 0.5))
+    assert "permutation_p" not in higher(runs[0], number).information
 
 
 def test_probability_of_superiority_is_mann_and_whitneys_u(generator):

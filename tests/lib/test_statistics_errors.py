@@ -241,18 +241,20 @@ def test_known_weakness_of_satterthwaites_degrees(seeds):
     """
     generator = np.random.default_rng(seeds)
     repetitions, known = REPETITIONS, 0.1
-    decided, either, cochran = 0, [0, 0], 0
+    decided, either, one_sided, cochran = 0, [0, 0], 0, 0
     for _ in range(repetitions):
         part = generator.chisquare(seeds - 1) / (seeds - 1)
         found = from_parts(generator.normal(0, math.sqrt(1 + known)), [(part, seeds - 1), (known, 1499)], "seeds")
         decided += not found.low <= 0 <= found.high
         either[0] += found.low > 0
         either[1] += found.high < 0
+        one_sided += found.limits(0.90)[1] < 0
         weighted = (part * stats.t.ppf(0.975, seeds - 1) + known * stats.t.ppf(0.975, 1499)) / (part + known)
         cochran += abs(found.value) > weighted * found.standard_error
     nominal = {3: 0.078, 5: 0.058}[seeds]
     assert decided / repetitions == pytest.approx(nominal, abs=3 * math.sqrt(nominal / repetitions))
     assert max(either) / repetitions <= bound(0.05, repetitions)
+    assert one_sided / repetitions <= bound({3: 0.062, 5: 0.054}[seeds], repetitions)
     assert cochran / repetitions <= bound(0.05, repetitions)
 
 

@@ -19,9 +19,9 @@ How good this is at S = 3 to 5 (tests/lib/test_statistics_errors.py shows each):
   power.
 - Where they do not, and nearly all variance comes from the seeds of *one* run with a little from the examples (about a
   tenth), Satterthwaite's degrees are too many whenever s happens to be small: a nominal 5 % two-sided is 8 % at S = 3
-  and 6 % at S = 5; one side of it, which is what a false verdict needs, is 4 % and 3 %. With the two runs' seeds alike
-  it is at most 5 %. Cochran's weighted quantile, Σ v t(f) / Σ v over the seeds' part and the examples' part (Cochran
-  1964), would keep 5 % everywhere, with intervals up to a quarter wider.
+  and 6 % at S = 5. A false verdict takes one side of it, 4 % and 3 %; for equivalence, where a side has 5 %, it is 6 %
+  and 5.4 %. With the two runs' seeds alike all are kept. Cochran's weighted quantile, Σ v t(f) / Σ v over the seeds'
+  part and the examples' part (Cochran 1964), would keep them everywhere, with intervals up to a quarter wider.
 
 F. E. Satterthwaite, Biometrics Bulletin 2 (1946) 110; B. L. Welch, Biometrika 34 (1947) 28; W. G. Cochran, Biometrics
 20 (1964) 191.

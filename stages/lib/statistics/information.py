@@ -14,7 +14,7 @@ def beside(a: Measurements, b: Measurements) -> dict[str, float]:
     if len(a.seeds) == len(b.seeds) == 1 and a.size is not None and a.size == b.size:
         if _binary(a) and _binary(b):
             information["mcnemar_p"] = mcnemar_p(a.examples[0], b.examples[0])
-        else:
+        elif a.metric is b.metric:  # outcomes can only be exchanged where they mean the same
             information["permutation_p"] = permutation_p(a, b)
     return information
 
