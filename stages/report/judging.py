@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages.lib import statistics
 from stages.lib.questions import OURS, figures_of, labels_of, runs_of, shown_runs
-from stages.lib.questions.checks import BaseCheck, Combined, Exact
+from stages.lib.questions.checks import BaseCheck, Combined
 from stages.lib.questions.question import counts
 from stages.lib.questions.replacement import replace_runs
 from stages.lib.results import remedy
@@ -138,9 +138,9 @@ def _judge_under(
     labels = labels | {under.rename(run): label for run, label in labels.items()}
     checked: list[tuple[BaseCheck, Checked]] = []
     for check in question.checks:
-        if isinstance(check, Exact) and check.run is None:
-            check = check.model_copy(update={"run": name})
-        checked += [(check, one) for one in check_each(results, question, replace_runs(check, under.rename), labels)]
+        checked += [
+            (check, one) for one in check_each(results, question, replace_runs(check, under.rename, name), labels)
+        ]
     judged = [place for place, (check, _) in enumerate(checked) if role(check, under.reading) == "judged"]
     corrected = correct([checked[place][1] for place in judged])
     for place, one in zip(judged, corrected, strict=True):

@@ -4,6 +4,7 @@ count.
 Nothing here reads models/: a run that was never trained on this machine is judged from metrics/<profile>/evaluations.
 """
 
+import difflib
 import itertools
 import math
 from collections.abc import Callable, Iterable
@@ -142,9 +143,10 @@ class Results:
         for seed, entry in self.entry(run)["seeds"].items():
             if metric not in entry["scores"]:
                 group = self.group(run)
+                near = difflib.get_close_matches(metric, entry["scores"], n=3, cutoff=0)
                 raise InputError(
-                    f"{group.folder if group else ''}/scores.json: {run}, seed {seed} has no {metric!r}; it has"
-                    f" {', '.join(sorted(entry['scores'])) or 'none'}"
+                    f"{group.folder if group else ''}/scores.json: {run}, seed {seed} has no {metric!r}; near it are"
+                    f" {', '.join(near) or 'none'}"
                 )
             value = entry["scores"][metric]
             found[int(seed)] = math.nan if value is None else float(value)

@@ -42,8 +42,8 @@ def consistency(question: "Question") -> list[dict[str, Any]]:
 
 
 def variants(results: Results, name: str) -> list[dict[str, Any]]:
-    """Of each specification figure with a reported number: how many variants agree with it, and whether the run as
-    written does. A variant agrees as in a check of the kind `agrees`.
+    """Of each specification figure with a reported number: how many variants agree with it, and whether the run that
+    is judged does. A variant agrees as in a check of the kind `agrees`.
     """
     reports = results.reports
     question = reports.questions[name]
@@ -74,7 +74,7 @@ def variants(results: Results, name: str) -> list[dict[str, Any]]:
                 "figure": figure_id,
                 "metric": figure.metric,
                 "reported": figure.reported,
-                "as_written": outcomes[figure.as_written],
+                "main": outcomes[figure.main_run],
                 "agree": decided.count("supported"),
                 "decided": len(decided),
                 "of": len(outcomes),

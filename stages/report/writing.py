@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from stages.lib import statistics
-from stages.lib.questions.checks import BaseCheck, Comparison, Exact, MeasuredCheck
+from stages.lib.questions.checks import BaseCheck, Comparison, Exact, MeasuredCheck, NotBetter
 from stages.lib.questions.measures import Side, weights
 from stages.lib.statistics import Estimate, Finding
 from stages.report.checking import Checked
@@ -44,6 +44,7 @@ def describe(results: Results, one: Checked, labels: "Mapping[str, str]", sample
         "reason": "" if sample else _labelled(finding.reason, check, labels),
         "bound": one.bound,
         "limit": limit_of(check),
+        "larger_is_better": _larger(results, check),
         "runs": {
             run: {"label": labels.get(run, run), "seeds": len(results.seeds(run)), "stored": _stored(results, run, one)}
             for run in check.runs
@@ -76,6 +77,14 @@ def limit_of(check: BaseCheck) -> str | None:
     if getattr(check, "at_least", None) is not None:
         return "at_least"
     return "at_most" if getattr(check, "at_most", None) is not None else None
+
+
+def _larger(results: Results, check: BaseCheck) -> bool | None:
+    """Which way is better, where a check asks that."""
+    if not isinstance(check, NotBetter):
+        return None
+    given = check.larger_is_better
+    return results.larger_is_better(check.runs[0], check.measure) if given is None else given
 
 
 def describe_run(results: Results, run: str, label: str, metrics: list[str]) -> dict[str, Any]:

@@ -3,17 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from stages.lib.questions.checks import BaseCheck, Combined, MeasuredCheck
+from stages.lib.questions.checks import BaseCheck, Combined, Exact, MeasuredCheck
 from stages.lib.questions.measures import Level, Quantity
 
 #: Fields of checks that hold ids of runs.
 RUNS = ("run", "against", "against_each", "order", "among", "pairs")
 
 
-def replace_runs(check: BaseCheck, rename: Callable[[str], str]) -> BaseCheck:
-    """The check with every run id replaced by what `rename` gives for it."""
+def replace_runs(check: BaseCheck, rename: Callable[[str], str], question: str) -> BaseCheck:
+    """The check with every run id replaced by what `rename` gives for it; one that is left out is the question's id."""
     if isinstance(check, Combined):
-        return check.model_copy(update={"checks": [replace_runs(part, rename) for part in check.checks]})
+        return check.model_copy(update={"checks": [replace_runs(part, rename, question) for part in check.checks]})
+    if isinstance(check, Exact):
+        return check.model_copy(update={"run": rename(check.run or question)})
     changes: dict[str, Any] = {
         name: _renamed(getattr(check, name), rename) for name in RUNS if name in type(check).model_fields
     }
