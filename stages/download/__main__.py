@@ -1,4 +1,4 @@
 from stages.download import main
-from stages.lib.errors import run
+from stages.lib.errors import run_stage
 
-run(main)
+run_stage(main)
