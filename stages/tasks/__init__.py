@@ -1,1 +1,1 @@
-"""Tasks are nouns: each package here tells one task's whole story. Stages know none of them by name."""
+"""The tasks, one package each; stages know none of them by name."""
