@@ -25,41 +25,52 @@ def read_vectors(path: Path, vocabulary: Collection[str]) -> tuple[list[str], ND
     """
     wanted = {word.encode() for word in vocabulary}
     words: list[str] = []
-    rows: list[NDArray[np.float64]] = []
+    rows: list[bytes] = []
+    numbers: list[int] = []
     width = 0
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                word, _, values = line.partition(b" ")
-                if number == 1 and (width := len(values.split())) == 0:
+                word, _, row = line.partition(b" ")
+                if number == 1 and (width := len(row.split())) == 0:
                     raise InputError(f"{path}, line 1: no values after the word: not a GloVe text file")
                 if word in wanted:
                     wanted.remove(word)
                     words.append(word.decode())
-                    rows.append(_parse(values.split(), width, f"{path}, line {number}"))
+                    rows.append(row)
+                    numbers.append(number)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; run `dvc repro -f download@{path.parent.name}`") from None
     if width == 0:
         raise InputError(f"{path}: the file is empty; download it again")
-    return words, np.array(rows, dtype=np.float32).reshape(-1, width)
+    return words, _parse(path, rows, numbers, width).astype(np.float32)
 
 
-def _parse(fields: list[bytes], width: int, where: str) -> NDArray[np.float64]:
-    if len(fields) != width:
-        raise InputError(f"{where}: {len(fields)} values, but line 1 has {width}; download the file again")
+def _parse(path: Path, rows: list[bytes], numbers: list[int], width: int) -> NDArray[np.float64]:
+    """Values [rows, width]; `numbers` are the rows' lines in the file."""
+    if not rows:
+        return np.empty((0, width))
     try:
-        values = np.array(fields, dtype=np.float64)
+        values = np.loadtxt(rows, dtype=np.float64, comments=None, ndmin=2)
     except ValueError:
-        values = np.full(width, np.nan)
-    # NumPy, like float(), also reads "nan", "inf" and "1_000", which no GloVe file has.
-    if not (np.abs(values) <= LARGEST).all() or b"_" in b"".join(fields):
-        field = next(field for field in fields if not _is_float32(field)).decode("utf-8", "replace")
-        raise InputError(f"{where}: {field!r} is not a finite float32 number; download the file again")
-    return values
+        values = np.empty((0, width))
+    if values.shape == (len(rows), width) and (np.abs(values) <= LARGEST).all():
+        return values
+    for row, number in zip(rows, numbers, strict=True):
+        fields = row.split()
+        if len(fields) != width:
+            problem = f"{len(fields)} values, but line 1 has {width}"
+        elif wrong := [field for field in fields if not _is_float32(field)]:
+            problem = f"{wrong[0].decode('utf-8', 'replace')!r} is not a finite float32 number"
+        else:
+            continue
+        raise InputError(f"{path}, line {number}: {problem}; download the file again")
+    raise InputError(f"{path}: not a GloVe text file; download it again")
 
 
 def _is_float32(field: bytes) -> bool:
     try:
+        # float() also reads 1_000, which NumPy does not.
         return abs(float(field)) <= LARGEST and b"_" not in field
     except ValueError:
         return False

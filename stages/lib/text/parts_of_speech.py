@@ -1,6 +1,6 @@
-"""Parts of speech of English words, by a lexicon, a word's ending and its neighbours (Brill 1992).
+"""Parts of speech of English words from a lexicon and rules on endings and neighbors (Brill 1992).
 
-textblob ships all three, so nothing is downloaded.
+textblob contains both, so nothing is downloaded.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ _NUMBER = {tag: number for number, tag in enumerate(PARTS_OF_SPEECH, start=1)}
 
 
 def number_parts_of_speech(words: Sequence[str]) -> list[int]:
-    """A number for each word of a sentence: its tag's place in PARTS_OF_SPEECH, from 1, or 0 for a tag not there.
+    """For each word of a sentence (without white space) 1 + the index of its tag in PARTS_OF_SPEECH, 0 for other tags.
 
-    Words hold no white space. Where the tagger parts or joins words, all of them have 0.
+    Where the tagger splits or joins words, all of them get 0.
     """
     from textblob.en import tag
 

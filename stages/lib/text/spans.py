@@ -1,11 +1,11 @@
-"""From a sentence and its terms to tokens and BIO tags, and back to the very characters of the sentence.
+"""Tokens of a sentence with their positions in it, and BIO tags for its terms.
 
-BIO (Ramshaw & Marcus 1995): B begins a term, I goes on with it, O is outside. Which terms are tagged where several
-compete: of terms that share characters or tokens the longest, among equally long ones the first. A term that stands
-twice in a sentence is tagged twice.
+BIO (Ramshaw & Marcus 1995): B begins a term, I continues it, O is outside. Of terms that overlap, the longest is
+tagged, the first among equally long ones.
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from stages.lib.text.semeval import Span
 
-O, B, I = 0, 1, 2  # noqa: E741 - the tags' own names
-TAGS = ("O", "B-keyword", "I-keyword")
+O, B, I = 0, 1, 2  # noqa: E741 - the names of the tags
 
 _TOKEN = re.compile(
     r"""
@@ -24,13 +23,13 @@ _TOKEN = re.compile(
   | \d+(?:[.,:/]\d+)+                    # 1.5  3,000  10:30  9/11
   | [^\W_]+?(?=n['’]t\b) | n['’]t\b      # do n't, ca n't
   | ['’](?:s|m|d|re|ve|ll)\b             # man 's, they 're
-  | [^\W_]+                              # words, the parts of hyphenated ones apart
-  | \S                                   # every other mark, by itself
+  | [^\W_]+                              # words; the parts of hyphenated ones are words
+  | \S                                   # any other character, by itself
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 
-#: English words that hold a sentence together; the report names "the", "a" and "and" and leaves the rest open.
+#: Function words; report B names "the", "a" and "and" and leaves the rest open.
 _STOP_WORDS = """
 a an the this that these those i me my mine we us our ours you your yours he him his she her hers it its they them their
 theirs who whom whose which what myself yourself himself herself itself ourselves themselves and or but nor so yet if
@@ -44,12 +43,12 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 
 def tokenize(sentence: str) -> "list[Span]":
-    """Where each word and mark stands; together they hold every character but white space."""
+    """Spans of words and other characters, in order; they cover everything but white space."""
     return [match.span() for match in _TOKEN.finditer(sentence)]
 
 
 def segment(sentence: str) -> "list[Span]":
-    """Where jieba's words stand, without those of STOP_WORDS: the report's route."""
+    """Spans of jieba's words without STOP_WORDS, in order, as in report B."""
     return [
         (start, end)
         for word, start, end in _segmenter().tokenize(sentence)
@@ -58,36 +57,37 @@ def segment(sentence: str) -> "list[Span]":
 
 
 def spell(sentence: str, tokens: "Iterable[Span]") -> list[str]:
-    """The tokens' words as vectors know them: lower case, straight apostrophes."""
+    """The tokens as word vectors spell them: lower case, straight apostrophes."""
     return [sentence[start:end].lower().replace("’", "'") for start, end in tokens]
 
 
 def bio_tags(spans: "Iterable[Span]", tokens: "Sequence[Span]") -> "tuple[list[int], dict[Span, str]]":
-    """A tag for each token, and the terms that the tags cannot give back, each with the reason.
+    """A tag for each of the `tokens` (in order), and the terms that the tags do not represent exactly, with the reason.
 
-    A term takes every token that it touches, and none where a longer one was there first. Reasons: overlapping, one
-    that was there first · no token, all its words were left out · borders, it begins or ends within a token, or with a
-    word that was left out.
+    A term takes every token that it overlaps, unless a longer term has one of them. Reasons: "overlapping", another
+    term has a token of it · "no token", its words were all left out · "borders", it begins or ends inside a token or
+    with a word that was left out.
     """
     tags = [O] * len(tokens)
+    starts, ends = [first for first, _ in tokens], [last for _, last in tokens]
     lost = {}
     for start, end in sorted(spans, key=lambda span: (span[0] - span[1], span)):
-        touched = [place for place, (first, last) in enumerate(tokens) if first < end and start < last]
+        touched = range(bisect_right(ends, start), bisect_left(starts, end))
         if not touched:
             lost[start, end] = "no token"
-        elif any(tags[place] for place in touched):
+        elif any(tags[i] for i in touched):
             lost[start, end] = "overlapping"
         else:
-            for place in touched:
-                tags[place] = I
+            for i in touched:
+                tags[i] = I
             tags[touched[0]] = B
-            if (tokens[touched[0]][0], tokens[touched[-1]][1]) != (start, end):
+            if (starts[touched[0]], ends[touched[-1]]) != (start, end):
                 lost[start, end] = "borders"
     return tags, lost
 
 
 def shape(word: str) -> int:
-    """What a word looks like: 0 lower case, 1 Capital first, 2 ALL capitals, 3 miXed, 4 with a digit, 5 a mark."""
+    """Shape of a word: 0 lower case, 1 Capitalized, 2 UPPER case, 3 miXed, 4 with a digit, 5 without a letter."""
     if any(letter.isdigit() for letter in word):
         return 4
     if not any(letter.isalpha() for letter in word):
@@ -100,7 +100,7 @@ def shape(word: str) -> int:
 
 
 def character_codes(word: str, length: int) -> list[int]:
-    """A word's first `length` characters by their ASCII codes, 127 for all others, 0 behind the last."""
+    """ASCII codes of a word's first `length` characters, 127 for characters outside ASCII, padded with 0."""
     codes = [ord(letter) if 0 < ord(letter) < 127 else 127 for letter in word[:length]]
     return codes + [0] * (length - len(codes))
 
@@ -114,7 +114,7 @@ def _segmenter() -> "jieba.Tokenizer":
 
     jieba.setLogLevel(logging.WARNING)
     segmenter = jieba.Tokenizer()
-    # Left to itself it keeps a cache in the machine's common temporary folder, and trusts what it finds there.
+    # By default jieba caches its dictionary in the shared temporary folder and trusts what it finds there.
     with TemporaryDirectory() as folder:
         segmenter.tmp_dir = folder
         segmenter.initialize()

@@ -1,4 +1,4 @@
-"""Word vectors trained on the task's own sentences (Mikolov et al. 2013), the same ones each time."""
+"""Word vectors trained on the task's own sentences (Mikolov et al. 2013)."""
 
 import zlib
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 def train_word2vec(
     sentences: Sequence[Sequence[str]], width: int, epochs: int, seed: int = 0
 ) -> tuple[list[str], NDArray[np.float32]]:
-    """The words of `sentences`, the most frequent first, and their vectors [words, width].
+    """The words of `sentences`, most frequent first, and their vectors [words, width].
 
-    Skip-gram with gensim's window of 5, negative sampling and rates. One worker and a hash that does not differ between
-    processes make the result depend on sentences and seed alone.
+    Skip-gram with gensim's defaults: a window of 5, negative sampling, learning rate from 0.025 to 0.0001. With one
+    worker and a hash function that is the same in every process, the result depends on sentences and seed alone.
     """
     from gensim.models import Word2Vec
 
