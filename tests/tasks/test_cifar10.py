@@ -398,7 +398,8 @@ def test_an_image_of_the_most_pixels_takes_less_than_a_gigabyte(tmp_path: Path) 
     import sys
 
     code = (
-        "import resource, sys; from pathlib import Path; from stages.tasks.cifar10.image_files import decode\n"
+        "import resource, sys; from pathlib import Path\n"
+        "from stages.tasks.cifar10.preparation.image_files import decode\n"
         "def most(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024\n"
         "before = most(); decode(Path(sys.argv[1]).read_bytes(), 'here'); print(most() - before)"
     )

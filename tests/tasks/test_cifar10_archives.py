@@ -20,9 +20,9 @@ from PIL import Image
 
 from stages.download.samples import cifar10 as sample
 from stages.lib.errors import InputError
-from stages.tasks.cifar10 import archives
-from stages.tasks.cifar10.image_files import center_crop_and_resize, decode
-from stages.tasks.cifar10.pickles import MOST_OPCODES, unpickle
+from stages.tasks.cifar10.preparation import archives
+from stages.tasks.cifar10.preparation.image_files import center_crop_and_resize, decode
+from stages.tasks.cifar10.preparation.pickles import MOST_OPCODES, unpickle
 from stages.tasks.cifar10.training.images import CLASSES
 
 FOLDER = "cifar-10-batches-py"

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from stages.lib.errors import InputError
 from stages.lib.task import UserInput
-from stages.tasks.cifar10.image_files import center_crop_and_resize, decode
+from stages.tasks.cifar10.preparation.image_files import center_crop_and_resize, decode
 from stages.tasks.cifar10.training.images import CLASSES, SIDE, Images
 from stages.tasks.cifar10.training.options import Options
 

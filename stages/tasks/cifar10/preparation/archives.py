@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from stages.lib.archives import tar_members
 from stages.lib.errors import InputError
-from stages.tasks.cifar10.image_files import decode_jpeg
-from stages.tasks.cifar10.pickles import unpickle
+from stages.tasks.cifar10.preparation.image_files import decode_jpeg
+from stages.tasks.cifar10.preparation.pickles import unpickle
 from stages.tasks.cifar10.training.images import CLASSES, SIDE
 
 OFFICIAL, JPEG_COPY = "cifar-10-python.tar.gz", "CIFAR-10-images.tar.gz"

@@ -13,7 +13,7 @@ from pydantic import PositiveInt
 
 from stages.lib.config_model import Strict
 from stages.lib.task import Prepared
-from stages.tasks.cifar10.archives import read_cifar10
+from stages.tasks.cifar10.preparation.archives import read_cifar10
 from stages.tasks.cifar10.training.images import CLASSES
 
 #: Significant digits of the statistics in metadata.json.
