@@ -7,13 +7,14 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from stages.lib.errors import InputError
 
 #: Bytes that the headers of one member may take; tarfile would read a header of any size into memory.
 HEADER_LIMIT = 1 << 16
 CHUNK = 1 << 20
+Stream = IO[bytes] | gzip.GzipFile | bz2.BZ2File
 
 
 class Member(NamedTuple):
@@ -22,7 +23,7 @@ class Member(NamedTuple):
     archive: Path
     name: str
     size: int
-    content: BinaryIO
+    content: IO[bytes]
 
     def chunks(self) -> Iterator[bytes]:
         """The content, piece by piece. Raises InputError where the archive is damaged."""
@@ -39,7 +40,8 @@ def tar_members(archive: Path) -> Iterator[Member]:
     """
     with intact(archive), _decompressed(archive) as file:
         stream = _BoundedReader(file)
-        with tarfile.open(fileobj=stream, mode="r:") as content:
+        with tarfile.open(fileobj=cast(BinaryIO, stream), mode="r:") as opened:
+            content: Any = opened  # published types leave out what is cleared below
             while True:
                 stream.allowance = HEADER_LIMIT
                 member = content.next()
@@ -73,7 +75,7 @@ def intact(archive: Path) -> Iterator[None]:
 class _BoundedReader:
     """The part of a file's interface that tarfile uses. Reading more than `allowance` bytes is an error."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Stream) -> None:
         self.file = file
         self.allowance = HEADER_LIMIT
         self.seek, self.tell = file.seek, file.tell
@@ -85,7 +87,7 @@ class _BoundedReader:
         return self.file.read(size)
 
 
-def _decompressed(archive: Path) -> BinaryIO:
+def _decompressed(archive: Path) -> Stream:
     with archive.open("rb") as file:
         start = file.read(3)
     if start.startswith(b"\x1f\x8b"):

@@ -250,7 +250,16 @@ class Reports:
                 f"{where}: task and model are {identity['task']} and {identity['model']},"
                 f" those of its group {identity['group']} are {group.task} and {group.model}"
             )
-        return make_run(name, profile=profile, settings=entry, where=where, limits=read_limits(profile), **identity)
+        return make_run(
+            name,
+            group=identity["group"],
+            profile=profile,
+            task=identity["task"],
+            model=identity["model"],
+            settings=entry,
+            where=where,
+            limits=read_limits(profile),
+        )
 
     def runs(self, profile: Profile, group: str | None = None) -> list[Run]:
         """All runs, or a group's. Raises InputError for a group that no run names."""

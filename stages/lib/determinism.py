@@ -9,4 +9,4 @@ def require_determinism() -> None:
     torch.set_deterministic_debug_mode("error")
     # Writing NaN over all memory before its first use only shows reads of what nothing wrote, and takes 7 % of a
     # ResNet-18's step.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ that DVC draws the figure again for.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -223,7 +223,7 @@ def _are_runs(key: str, ids: Any, runs: Mapping[str, str]) -> None:
 
 
 KINDS: dict[str, type[Figure]] = {
-    model.model_fields["kind"].annotation.__args__[0]: model
+    get_args(model.model_fields["kind"].annotation)[0]: model
     for model in (
         Curves,
         CurvePair,

@@ -84,7 +84,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     import yaml
 
     # The parser in C is ten times as fast, which is half a second for reports/; not every build has it.
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(base):
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
             seen = set()
             for key, _ in node.value:

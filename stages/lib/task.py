@@ -15,6 +15,7 @@ Only `training` shapes weights, so that a change anywhere else leaves a trained 
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -52,7 +53,8 @@ class UserInput(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-class AugmentContext(NamedTuple):
+@dataclass(frozen=True)
+class AugmentContext:
     """What augmentation may depend on: the examples `index` [B] of the batch, the epoch, and a generator that is seeded
     by the run's seed and the step alone, so that a resumed training draws the same.
     """

@@ -156,7 +156,7 @@ def _report(bar: tqdm, run: Run, seed: int, row: Row, total: int) -> None:
 
 def _validate(run: Run, network: nn.Module, splits: Mapping[str, Split], fabric: Fabric) -> Row:
     """The task's curve metrics on its logged splits, by their names in history.csv."""
-    row = {}
+    row: Row = {}
     for name in filter(splits.__contains__, run.task.logged_splits):
         predictions = predict(run.task.predict, network, splits[name], fabric.to_device)
         row |= {

@@ -1,9 +1,13 @@
 """Which number format a training computes in: bfloat16 pays only where the device has instructions for it."""
 
+from typing import Literal
+
 import torch
 
+Format = Literal["32-true", "bf16-mixed"]
 
-def resolve(precision: str) -> str:
+
+def resolve(precision: Format | Literal["auto"]) -> Format:
     """What `auto` means on the device that training will use; another precision stays as it is."""
     if precision != "auto":
         return precision

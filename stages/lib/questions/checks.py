@@ -100,7 +100,9 @@ class Comparison(MeasuredCheck):
 
     @property
     def others(self) -> list[Side | float]:
-        return list(self.against_each) if self.against_each is not None else [self.against]
+        if self.against_each is not None:
+            return list(self.against_each)
+        return [] if self.against is None else [self.against]
 
     @property
     def sides(self) -> list[Side]:
@@ -108,8 +110,9 @@ class Comparison(MeasuredCheck):
 
     @property
     def _is_absolute(self) -> bool:
-        # The difference of two numbers of one run, such as late and early swing, is an order.
-        return any(isinstance(other, float) for other in self.others) and self.minus is None
+        # Numbers of one run that are subtracted, such as late and early swing, are compared, and so are runs that are.
+        compares = self.minus is not None or (isinstance(self.run, dict) and len(self.run) > 1)
+        return any(isinstance(other, float) for other in self.others) and not compares
 
 
 class Directed(Comparison):
@@ -234,11 +237,11 @@ class Bounded(Strict):
 
     @property
     def bound(self) -> Number:
-        return self.at_least if self.at_least is not None else self.at_most
-
-    def needs_one_bound(self) -> None:
-        if (self.at_least is None) == (self.at_most is None):
+        """The one bound. Raises ValueError where there is none, or two."""
+        bounds = [bound for bound in (self.at_least, self.at_most) if bound is not None]
+        if len(bounds) != 1:
             raise ValueError("give either at_least or at_most")
+        return bounds[0]
 
 
 class Reaches(MeasuredCheck, Bounded):
@@ -249,7 +252,6 @@ class Reaches(MeasuredCheck, Bounded):
 
     @model_validator(mode="after")
     def _has_bound(self) -> Self:
-        self.needs_one_bound()
         if isinstance(self.bound, float):
             self.needs_reason(bound=repr(self.bound))
         return self
@@ -273,10 +275,10 @@ class Proportion(MeasuredCheck, Bounded):
 
     @model_validator(mode="after")
     def _has_bound(self) -> Self:
-        self.needs_one_bound()
+        bound = self.bound
         if (self.above is None) == (self.below is None):
             raise ValueError("give either above or below: which seeds count")
-        self.needs_reason(bound=repr(self.bound))
+        self.needs_reason(bound=repr(bound))
         return self
 
     @property

@@ -163,7 +163,7 @@ class Question(Strict):
             raise ValueError(
                 f"chose_reading = {check.chose_reading!r}: the readings are {', '.join(self.readings) or 'none'}"
             )
-        names = [check.reported] if isinstance(check, Agrees) else []
+        names: list[Any] = [check.reported] if isinstance(check, Agrees) else []
         names += [getattr(check, key, None) for key in ("at_least", "at_most", "equals", "of")]
         names += [q.curve.level for q in getattr(check, "quantities", ()) if q.curve is not None]
         for name in names:

@@ -8,7 +8,7 @@ standard error of 0: seeds that agree to the last digit are too few to show thei
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy import stats
@@ -45,7 +45,7 @@ class Finding:
     reason: str
     detectable: float | None = None
     flips_at: float | None = None
-    information: Mapping[str, object] = field(default_factory=dict)
+    information: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple["Finding", ...] = ()
 
 
@@ -70,7 +70,9 @@ def _directed(a: Measurements, b: Measurements, effect: float, sign: float) -> F
     found = difference(a, b)
     if (early := _undecided(found, a, b)) is not None:
         return early
-    low, high = sorted((sign * found.low, sign * found.high))
+    value, error, degrees, *limits = found.interval()
+    low, high = sorted(sign * limit for limit in limits)
+    outcome: Outcome
     bound = sign * effect or 0.0  # and not -0
     side = f"{'above' if sign > 0 else 'below'} {bound:g}"
     if low > effect:
@@ -79,14 +81,13 @@ def _directed(a: Measurements, b: Measurements, effect: float, sign: float) -> F
         outcome, reason = "contradicted", f"no part of the interval lies {side}"
     else:
         outcome, reason = "inconclusive", f"the interval lies on both sides of {bound:g}"
-    t = (sign * found.value - effect) / found.standard_error
     return Finding(
         outcome,
         found,
         reason,
-        effect + detectable(found.standard_error, found.degrees),
+        effect + detectable(error, degrees),
         _nearest(effect, low, high),
-        _two_sided(t, found.degrees) | beside(a, b),
+        _two_sided((sign * value - effect) / error, degrees) | beside(a, b),
     )
 
 
@@ -103,9 +104,11 @@ def equivalent(a: Measurements, b: Measurements, margin: float) -> Finding:
     found = difference(a, b)
     if (early := _undecided(found, a, b)) is not None:
         return early
-    size, error, degrees = abs(found.value), found.standard_error, found.degrees
+    value, error, degrees, low, high = found.interval()
+    size = abs(value)
     inner = max(map(abs, found.limits(0.90)))
-    outer = max(found.low, -found.high, 0.0)
+    outer = max(low, -high, 0.0)
+    outcome: Outcome
     smallest, likely = smallest_margins(error, degrees, "equivalent")
     if inner < margin:
         outcome, reason = "supported", f"the 90 % interval lies within ±{margin:g}"
@@ -114,7 +117,7 @@ def equivalent(a: Measurements, b: Measurements, margin: float) -> Finding:
     elif margin <= smallest:
         outcome, reason = "inconclusive", f"the margin cannot be met; {smallest:.2g} could be"
     else:
-        outcome, reason = "inconclusive", f"the interval lies on both sides of {math.copysign(margin, found.value):g}"
+        outcome, reason = "inconclusive", f"the interval lies on both sides of {math.copysign(margin, value):g}"
     return Finding(
         outcome,
         found,
@@ -142,8 +145,10 @@ def not_better(a: Measurements, b: Measurements, margin: float, larger_is_better
     if (early := _undecided(found, a, b)) is not None:
         return early
     sign = 1.0 if larger_is_better else -1.0
-    low, high = sorted((sign * found.low, sign * found.high))
-    smallest, likely = smallest_margins(found.standard_error, found.degrees, "not_better")
+    value, error, degrees, *limits = found.interval()
+    low, high = sorted(sign * limit for limit in limits)
+    smallest, likely = smallest_margins(error, degrees, "not_better")
+    outcome: Outcome
     if high < margin:
         outcome, reason = "supported", f"the interval shows no gain of {margin:g}"
     elif low > margin:
@@ -152,14 +157,15 @@ def not_better(a: Measurements, b: Measurements, margin: float, larger_is_better
         outcome, reason = "inconclusive", f"the margin cannot be met by equal runs; {smallest:.2g} could be"
     else:
         outcome, reason = "inconclusive", f"the interval lies on both sides of a gain of {margin:g}"
-    t = (margin - sign * found.value) / found.standard_error
     return Finding(
         outcome,
         found,
         reason,
-        margin + detectable(found.standard_error, found.degrees),
+        margin + detectable(error, degrees),
         _nearest(margin, low, high),
-        _two_sided(t, found.degrees) | {"smallest_margin": smallest, "likely_margin": likely} | beside(a, b),
+        _two_sided((margin - sign * value) / error, degrees)
+        | {"smallest_margin": smallest, "likely_margin": likely}
+        | beside(a, b),
     )
 
 
@@ -185,8 +191,10 @@ def agrees(m: Measurements, reported: float, reported_error: float, smallest_eff
     spread = (variance(m.seeds) * (1 + 1 / seeds), seeds - 1.0)
     shares = [part for part in (spread, parts.examples, (reported_error**2, math.inf)) if part is not None]
     found = from_parts(float(m.seeds.mean()), shares, parts.over)
-    gap = abs(found.value - reported)
-    if found.low <= reported <= found.high:
+    value, error, degrees, low, high = found.interval()
+    gap = abs(value - reported)
+    outcome: Outcome
+    if low <= reported <= high:
         outcome, reason = "supported", "the reported number lies in the prediction interval"
     elif gap > smallest_effect:
         outcome, reason = "contradicted", "the reported number lies outside the prediction interval"
@@ -197,12 +205,12 @@ def agrees(m: Measurements, reported: float, reported_error: float, smallest_eff
         outcome,
         found,
         reason,
-        max(detectable(found.standard_error, found.degrees), smallest_effect),
+        max(detectable(error, degrees), smallest_effect),
         None if outcome == "supported" else gap,
         {
-            "p_contradicted": 2 * float(stdtr(found.degrees, -gap / found.standard_error)),
-            "difference": found.value - reported,
-            "half_width": found.high - found.value,
+            "p_contradicted": 2 * float(stdtr(degrees, -gap / error)),
+            "difference": value - reported,
+            "half_width": high - value,
             "reported_error": reported_error,
         },
     )
@@ -218,7 +226,9 @@ def reaches(m: Measurements, threshold: float, larger_is_better: bool = True) ->
     found = mean(only)
     if (early := _undecided(found, only)) is not None:
         return early
+    _, error, degrees, *_ = found.interval()
     sides = ("greater", "less") if larger_is_better else ("less", "greater")
+    outcome: Outcome
     reached, missed = (float(stats.ttest_1samp(m.seeds, threshold, alternative=side).pvalue) for side in sides)
     if reached < LEVEL:
         outcome, reason = "supported", f"the mean over seeds reaches {threshold:g}"
@@ -230,7 +240,7 @@ def reaches(m: Measurements, threshold: float, larger_is_better: bool = True) ->
         outcome,
         found,
         reason,
-        detectable(found.standard_error, found.degrees, quantile=1 - LEVEL),
+        detectable(error, degrees, quantile=1 - LEVEL),
         min(found.limits(1 - 2 * LEVEL), key=lambda limit: abs(limit - threshold)),
         {"p_supported": reached, "p_contradicted": missed},
     )

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy import optimize, stats
 
-from stages.lib.statistics.checks import LEVEL, Finding
+from stages.lib.statistics.checks import LEVEL, Finding, Outcome
 from stages.lib.statistics.estimates import Estimate
 from stages.lib.statistics.power import POWER
 
@@ -54,9 +54,7 @@ def proportion(successes: int, n: int, at_least: float | None = None, at_most: f
 
     C. J. Clopper and E. S. Pearson, Biometrika 26 (1934) 404.
     """
-    if (at_least is None) == (at_most is None):
-        raise ValueError("a proportion has one bound, either at_least or at_most")
-    if at_most is not None:
+    if at_most is not None and at_least is None:
         # At most p of the cases is at least 1 - p of their opposites.
         opposite = proportion(n - successes, n, at_least=1 - at_most)
         flips_at = None if opposite.flips_at is None else 1 - opposite.flips_at
@@ -68,16 +66,17 @@ def proportion(successes: int, n: int, at_least: float | None = None, at_most: f
             flips_at,
             opposite.information,
         )
-    share = _share(successes, n)
-    low, high = share.low, share.high
-    outcome = "supported" if low >= at_least else "contradicted" if high < at_least else "inconclusive"
+    if at_least is None or at_most is not None:
+        raise ValueError("a proportion has one bound, either at_least or at_most")
+    low, high = map(float, _limits(successes, n))
+    outcome: Outcome = "supported" if low >= at_least else "contradicted" if high < at_least else "inconclusive"
     p = {
         name: min(2 * float(stats.binomtest(successes, n, at_least, alternative=side).pvalue), 1.0)
         for name, side in (("p_supported", "greater"), ("p_contradicted", "less"))
     }
     return Finding(
         outcome,
-        share,
+        _share(successes, n),
         _against(outcome, f"at least {at_least:g}", _limits(n, n)[0] >= at_least, n),
         _detectable_below(at_least, n),
         min((low, high), key=lambda limit: abs(limit - at_least)),

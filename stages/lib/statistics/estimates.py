@@ -30,6 +30,7 @@ F. E. Satterthwaite, Biometrics Bulletin 2 (1946) 110; B. L. Welch, Biometrika 3
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
@@ -39,6 +40,16 @@ from stages.lib.statistics.measurements import Measurements
 DRAWS = 2000
 _SEED = 0
 _CELLS = 4_000_000  # weights held at a time: 32 MB
+
+
+class Interval(NamedTuple):
+    """The numbers of an Estimate where all of them are known."""
+
+    value: float
+    standard_error: float
+    degrees: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -56,12 +67,23 @@ class Estimate:
     high: float | None
     over: str = "seeds and examples"
 
+    def interval(self) -> Interval:
+        """The value with its 95 % interval. Raises ValueError without a standard error."""
+        if (
+            self.value is None
+            or self.standard_error is None
+            or self.degrees is None
+            or self.low is None
+            or self.high is None
+        ):
+            raise ValueError("there is no standard error, and so no interval")
+        return Interval(self.value, self.standard_error, self.degrees, self.low, self.high)
+
     def limits(self, level: float) -> tuple[float, float]:
         """The interval at another level, such as 0.90. Raises ValueError without a standard error."""
-        if self.value is None or self.standard_error is None or self.degrees is None:
-            raise ValueError("there is no standard error, and so no interval")
-        reach = float(stdtrit(self.degrees, 0.5 + level / 2)) * self.standard_error
-        return self.value - reach, self.value + reach
+        value, error, degrees, *_ = self.interval()
+        reach = float(stdtrit(degrees, 0.5 + level / 2)) * error
+        return value - reach, value + reach
 
 
 @dataclass(frozen=True)
@@ -138,8 +160,10 @@ def variances(runs: Sequence[Measurements], signs: Sequence[float]) -> Parts:
     (size,) = sizes
     if size is None:
         return Parts(seeds, None)
-    if all(run.examples is not None for run in runs):
-        contrast = sum(sign * run.examples.mean(axis=0) for run, sign in zip(runs, signs, strict=True))
+    examples = [run.examples for run in runs if run.examples is not None]
+    if len(examples) == len(runs):
+        means = (sign * outcomes.mean(axis=0) for outcomes, sign in zip(examples, signs, strict=True))
+        contrast = sum(means, np.zeros(size))
         return Parts(seeds, (variance(contrast) / size, size - 1.0))
     total = bootstrap_variance(runs, signs)
     # Both are variances of the same sum, so what the seeds do not account for is the examples'.
@@ -171,9 +195,11 @@ def bootstrap_variance(runs: Sequence[Measurements], signs: Sequence[float], dra
     (1988) 231; A. B. Owen, Annals of Applied Statistics 1 (2007) 386.
     """
     generator = np.random.default_rng(_SEED)
-    if any(run.table is None or run.metric is None for run in runs):
+    tables = [run.table for run in runs if run.table is not None]
+    metrics = [run.metric for run in runs if run.metric is not None]
+    if not len(tables) == len(metrics) == len(runs):
         raise ValueError("the bootstrap needs a table and a metric of every run")
-    size = runs[0].table.shape[1]
+    size = tables[0].shape[1]
     at_once = max(1, _CELLS // size)
     drawn = []
     for start in range(0, draws, at_once):
@@ -181,10 +207,10 @@ def bootstrap_variance(runs: Sequence[Measurements], signs: Sequence[float], dra
         places = generator.integers(size, size=(count, size)) + size * np.arange(count)[:, None]
         weights = np.bincount(places.ravel(), minlength=count * size).reshape(count, size).astype(float)
         total = np.zeros(count)
-        for run, sign in zip(runs, signs, strict=True):
-            seeds, _, columns = run.table.shape
-            sums = weights @ run.table.transpose(1, 0, 2).reshape(size, seeds * columns)
-            values = run.metric(sums.reshape(count, seeds, columns))
+        for table, metric, sign in zip(tables, metrics, signs, strict=True):
+            seeds, _, columns = table.shape
+            sums = weights @ table.transpose(1, 0, 2).reshape(size, seeds * columns)
+            values = metric(sums.reshape(count, seeds, columns))
             chosen = generator.integers(seeds, size=(count, max(seeds - 1, 1)))
             total += sign * np.take_along_axis(values, chosen, axis=1).mean(axis=1)
         drawn.append(total)

@@ -1,8 +1,10 @@
 """Numbers that stand beside a comparison and decide nothing."""
 
+from typing import TypeGuard
+
 import numpy as np
 
-from stages.lib.statistics.measurements import Measurements
+from stages.lib.statistics.measurements import Measurements, Metric
 
 PERMUTATIONS = 2000
 _SEED = 0
@@ -12,7 +14,7 @@ def beside(a: Measurements, b: Measurements) -> dict[str, float]:
     """P(A > B) and, for one seed each with outcomes by example, McNemar's p (outcomes 0 and 1) or the permutation p."""
     information = {"p_superior": p_superior(a, b)}
     if len(a.seeds) == len(b.seeds) == 1 and a.size is not None and a.size == b.size:
-        if _binary(a) and _binary(b):
+        if _binary(a.examples) and _binary(b.examples):
             information["mcnemar_p"] = mcnemar_p(a.examples[0], b.examples[0])
         elif a.metric is b.metric:  # outcomes can only be exchanged where they mean the same
             information["permutation_p"] = permutation_p(a, b)
@@ -46,14 +48,14 @@ def permutation_p(a: Measurements, b: Measurements) -> float:
     2,000 random exchanges from a fixed seed; p = (1 + exchanges with a difference as large) / 2,001, which is never 0
     (Phipson & Smyth 2010). One seed each; as McNemar's it is about these two networks.
     """
-    if a.table is None:
-        columns_a, columns_b, metric = (
-            a.examples[0][:, None],
-            b.examples[0][:, None],
-            lambda sums: sums[..., 0] / a.size,
-        )
-    else:
+    metric: Metric
+    if a.examples is not None and b.examples is not None:
+        size = a.examples.shape[1]
+        columns_a, columns_b, metric = a.examples[0][:, None], b.examples[0][:, None], lambda sums: sums[..., 0] / size
+    elif a.table is not None and b.table is not None and a.metric is not None:
         columns_a, columns_b, metric = a.table[0], b.table[0], a.metric
+    else:
+        raise ValueError("the permutation test needs the outcomes of both runs by example")
     generator = np.random.default_rng(_SEED)
     exchanged = generator.integers(2, size=(PERMUTATIONS, len(columns_a)), dtype=np.int8).astype(float)
     sum_a, sum_b = columns_a.sum(axis=0), columns_b.sum(axis=0)
@@ -63,5 +65,5 @@ def permutation_p(a: Measurements, b: Measurements) -> float:
     return float((1 + np.sum(differences >= observed * (1 - 1e-9))) / (1 + PERMUTATIONS))
 
 
-def _binary(m: Measurements) -> bool:
-    return m.examples is not None and bool(np.isin(m.examples, (0, 1)).all())
+def _binary(examples: np.ndarray | None) -> TypeGuard[np.ndarray]:
+    return examples is not None and bool(np.isin(examples, (0, 1)).all())

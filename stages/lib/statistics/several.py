@@ -1,12 +1,12 @@
 """Checks of several runs at once, and Holm's correction over all checks of a claim."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from stages.lib.statistics.checks import LEVEL, Finding, equivalent, lower
+from stages.lib.statistics.checks import LEVEL, Finding, Outcome, equivalent, lower
 from stages.lib.statistics.measurements import Measurements
 
 
@@ -41,10 +41,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
     S. Holm, Scandinavian Journal of Statistics 6 (1979) 65.
     """
-    p_values = np.asarray(p_values, dtype=float)
-    rising = np.argsort(p_values)
-    adjusted = np.empty_like(p_values)
-    adjusted[rising] = np.maximum.accumulate(p_values[rising] * np.arange(len(p_values), 0, -1)).clip(max=1)
+    p = np.asarray(p_values, dtype=float)
+    rising = np.argsort(p)
+    adjusted = np.empty_like(p)
+    adjusted[rising] = np.maximum.accumulate(p[rising] * np.arange(len(p), 0, -1)).clip(max=1)
     return adjusted.tolist()
 
 
@@ -91,26 +91,32 @@ def _combined(whole: Finding, parts: Sequence[Finding]) -> Finding:
     needed = [part for part in parts if not is_order or part.information["pair"][1] - part.information["pair"][0] == 1]
     open_parts = [part for part in needed if part.outcome != "supported"]
     against = [part for part in parts if part.outcome == "contradicted"]
+    outcome: Outcome
     flips_at = None
     if against:
         outcome, reason = "contradicted", _of_pair(against[0])
-        flips_at = None if is_order else max(part.flips_at for part in against)
+        flips_at = None if is_order else max(_known(part.flips_at for part in against))
     elif open_parts:
         outcome, reason = "inconclusive", _of_pair(open_parts[0])
-        if not is_order and all(part.detectable is not None for part in parts):
-            flips_at = max(max(map(abs, part.estimate.limits(0.90))) for part in parts)
+        known = [part.estimate for part in parts if part.estimate is not None and part.detectable is not None]
+        if not is_order and len(known) == len(parts):
+            flips_at = max(max(map(abs, estimate.limits(0.90))) for estimate in known)
     else:
         outcome, reason = "supported", "every pair is supported"
-        flips_at = (min if is_order else max)(part.flips_at for part in needed)
-    sizes = [part.detectable for part in needed]
+        flips_at = (min if is_order else max)(_known(part.flips_at for part in needed))
+    sizes = _known(part.detectable for part in needed)
     return replace(
         whole,
         outcome=outcome,
         reason=reason,
-        detectable=None if None in sizes else max(sizes),
+        detectable=max(sizes) if len(sizes) == len(needed) else None,
         flips_at=flips_at,
         parts=tuple(parts),
     )
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
 
 
 def _of_pair(part: Finding) -> str:
