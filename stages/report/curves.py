@@ -68,15 +68,13 @@ def read_curve(
 
 def load_curve(results: "Results", wanted: CurveNumber, run: str, seed: int) -> Curve:
     """Where the column was measured, x and the column, less another one if there is one."""
-    group = results.group(run)
-    history = group.history(run, seed)
+    history = results.history(run, seed)
     names = [wanted.x, wanted.column, *([wanted.less] if wanted.less else [])]
     for name in names:
         if name not in history:
             known = ", ".join(name for name in history if name not in ("run", "seed"))
-            raise InputError(
-                f"{group.folder}/histories.parquet: {run}, seed {seed} has no column {name!r}; it has {known}"
-            )
+            folder = results.group(run).folder
+            raise InputError(f"{folder}/histories.parquet: {run}, seed {seed} has no column {name!r}; it has {known}")
     rows = history[names].dropna()
     y = rows[wanted.column].to_numpy(float)
     if wanted.less:
@@ -119,7 +117,8 @@ def number(curve: Curve, wanted: CurveNumber, level: float | None, rising: bool)
 def _enough(curve: Curve, start: float, stop: float) -> None:
     count = int(((curve.x >= start) & (curve.x <= stop)).sum())
     if count < FEWEST_POINTS:
-        raise NoValue(f"{count} points from {start:g} to {stop:g}; fewer than {FEWEST_POINTS} decide nothing")
+        points = "1 point" if count == 1 else f"{count} points"
+        raise NoValue(f"{points} from {start:g} to {stop:g}; fewer than {FEWEST_POINTS} decide nothing")
 
 
 def bounds(curve: Curve, window: str | tuple[float, float]) -> tuple[float, float]:

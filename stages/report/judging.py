@@ -31,7 +31,7 @@ def judge_all(profile: "Profile", reports: "Reports", root: Path = Path()) -> di
     The same stored results give the same content; models are not read.
     """
     results = Results(profile, reports, root)
-    claims = {name: judge(results, name) for name in reports.questions}
+    claims = {name: judge(results, name) for name in in_order(reports)}
     given = Counter(claim["verdict"] for claim in claims.values())
     return rounded(
         {
@@ -41,6 +41,17 @@ def judge_all(profile: "Profile", reports: "Reports", root: Path = Path()) -> di
             "claims": claims,
         }
     )
+
+
+def in_order(reports: "Reports") -> list[str]:
+    """Ids of the questions: by task, in the order of the headings, and within a task as written."""
+    tasks = list(reports.headings)
+
+    def place(name: str) -> int:
+        task = task_of(reports, shown_runs(reports, name))
+        return tasks.index(task) if task in tasks else len(tasks)
+
+    return sorted(reports.questions, key=place)
 
 
 @dataclass(frozen=True)
@@ -216,7 +227,11 @@ def touches(results: Results, departure: str, question: str, run: str) -> bool:
     reports = results.reports
     group = reports.group_of[run]
     stored = results.group(run)
-    return reports.departures[departure].touches(
+    declared = reports.departures[departure]
+    if group in reports.computed and not (declared.runs or declared.groups or declared.questions):
+        # Its data or its task may be another's departure; what is computed must be named to depart.
+        return False
+    return declared.touches(
         runs=run,
         tasks=task_of(reports, [run]),
         groups=group,

@@ -68,6 +68,8 @@ class Results:
     def __init__(self, profile: "Profile", reports: "Reports", root: Path = Path()) -> None:
         self.profile, self.reports, self.root = profile, reports, root
         self._groups: dict[str, Group | None] = {}
+        self._histories: dict[tuple[str, int], pd.DataFrame] = {}
+        self._checked: set[str] = set()
 
     def group(self, run: str) -> Group | None:
         """The evaluation that holds a run; None where there is none yet."""
@@ -86,8 +88,19 @@ class Results:
         if group is None:
             raise Unavailable(NOT_TRAINED)
         found: dict[str, Any] = group.scores["runs"][run]
-        self._check_settings(run, group, found)
+        if run not in self._checked:
+            self._check_settings(run, group, found)
+            self._checked.add(run)
         return found
+
+    def history(self, run: str, seed: int) -> "pd.DataFrame":
+        """A seed's training history. Raises InputError where it is not stored."""
+        group = self.group(run)
+        if group is None:
+            raise Unavailable(NOT_TRAINED)
+        if (run, seed) not in self._histories:
+            self._histories[run, seed] = group.history(run, seed)
+        return self._histories[run, seed]
 
     def _check_settings(self, run: str, group: Group, found: dict[str, Any]) -> None:
         if group.folder.name in self.reports.computed:
@@ -241,11 +254,11 @@ class Results:
         machines = {self._machine(other) for other in check.runs if self.seeds(other)}
         if len(machines) > 1:
             raise Unavailable("the runs were timed on different machines")
-        group, values = self.group(run), []
+        values = []
         for seed, entry in self.entry(run)["seeds"].items():
             if "seconds" not in entry:
                 raise Unavailable("the wall time is not stored")
-            values.append(entry["seconds"] / float(group.history(run, int(seed))[unit].max()))
+            values.append(entry["seconds"] / float(self.history(run, int(seed))[unit].max()))
         return values
 
     def _machine(self, run: str) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from stages.lib.questions import OURS
 from stages.report import verdicts
 from stages.report.charts import chart
-from stages.report.wording import detectable, flips_at, found, number, words
+from stages.report.wording import beside, capitalized, detectable, flips_at, number, words
 
 if TYPE_CHECKING:
     from stages.lib.config import Reports
@@ -52,7 +52,8 @@ def render(judged: Mapping[str, Any], reports: "Reports", folder: Path) -> str:
     environment.filters |= {
         "number": number,
         "words": words,
-        "found": found,
+        "beside": beside,
+        "capitalized": capitalized,
         "detectable": detectable,
         "flips_at": flips_at,
         "chart": chart,

@@ -1,6 +1,7 @@
 """Numbers and checks in words, for the page and for claims.json."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,9 +20,21 @@ ACRONYMS = {
     "gru": "GRU",
 }
 SCALE_NAMES = {"log": "log", "log2": "log₂", "log10": "log₁₀"}
-BASES = {"log": math.e, "log2": 2.0, "log10": 10.0}
+#: Curve numbers that are natural logarithms already.
+LOGARITHMS = ("swing", "steps_to")
 #: The reverse of a scale: a difference of logarithms is shown as a ratio.
 UNSCALED = {"linear": float, "log": math.exp, "log2": lambda x: 2.0**x, "log10": lambda x: 10.0**x}
+
+
+def scale_of(check: BaseCheck) -> str:
+    """The logarithm that a check's numbers are on: linear, log, log2 or log10."""
+    if not isinstance(check, MeasuredCheck):
+        return "linear"
+    kinds = {
+        "log" if quantity.curve is not None and quantity.curve.number in LOGARITHMS else quantity.scale
+        for quantity in check.quantities
+    }
+    return kinds.pop() if len(kinds) == 1 else "linear"
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -138,20 +151,22 @@ def side_name(side: Side, labels: Mapping[str, str]) -> str:
 
 def rule(check: BaseCheck, bound: float | None, labels: Mapping[str, str]) -> str:
     """When a check is supported."""
-    at = number(bound) if bound is not None else "?"
+    scale = scale_of(check)
+    at = number(UNSCALED[scale](bound)) if bound is not None else "?"
+    what, margin = ("difference", f"±{at}") if scale == "linear" else ("ratio", f"a factor of {at}")
     match check.kind:
         case "higher":
-            return f"supported if the 95 % interval of the difference lies above {at}"
+            return f"supported if the 95 % interval of the {what} lies above {at}"
         case "lower":
-            return f"supported if the 95 % interval of the difference lies below {number(-bound) if bound else '0'}"
+            return f"supported if the 95 % interval of the {what} lies below {number(UNSCALED[scale](-bound))}"
         case "rising":
             return (
                 "supported if " + " < ".join(labels.get(run, run) for run in check.runs) + ", each pair by its interval"
             )
         case "equivalent":
-            return f"supported if the 90 % interval of the difference lies within ±{at}"
+            return f"supported if the 90 % interval of the {what} lies within {margin}"
         case "not_better":
-            return f"supported if the 95 % interval shows no gain of {at}"
+            return f"supported if the 95 % interval shows no gain of {margin.removeprefix('±')}"
         case "agrees":
             return f"supported if the reported {at} lies in the prediction interval"
         case "reaches":
@@ -185,7 +200,7 @@ def found(check: Mapping[str, Any]) -> str:
         return ", ".join(dict.fromkeys(number(value, 8) for value in sides[0]["values"]))
     if check["kind"] in ("proportion", "possible") and check["estimate"] is not None:
         return f"{check['reason']}: {interval(check['estimate'])}"
-    each = ", ".join(f"{side['label']} {value_of(side, scale)}" for side in sides)
+    each = ", ".join(f"{side['label']}: {value_of(side, scale)}" for side in sides)
     if check["kind"] == "agrees":
         return f"{interval(check['estimate'] or sides[0]['estimate'], scale)} against {_bound(check)} reported"
     if check["kind"] == "reaches":
@@ -193,9 +208,29 @@ def found(check: Mapping[str, Any]) -> str:
     if check["kind"] in ("higher", "lower", "not_better", "equivalent") and check["estimate"] is not None:
         what = "ratio" if scale != "linear" else "difference"
         if len(sides) == 1:
-            return f"{sides[0]['label']} {interval(check['estimate'], scale)}"
-        return f"{each}: {what} {interval(check['estimate'], scale)}"
+            return f"{sides[0]['label']}: {interval(check['estimate'], scale)}"
+        return f"{each}; {what} {interval(check['estimate'], scale)}"
     return each
+
+
+def beside(check: Mapping[str, Any], has_chart: object) -> str:
+    """What a check's chart leaves to be said, as sentences: the value of each side, or the number asked for."""
+    if not has_chart:
+        return f"{found(check)}. " if check["reason"] != found(check) else ""
+    sides = [side for side in check["sides"] if side["values"]]
+    if check["kind"] == "agrees":
+        return f"Reported: {_bound(check)}. "
+    if check["kind"] == "reaches":
+        return f"Asked for: {_side_text(check)} {_bound(check)}. "
+    if check["kind"] in ("proportion", "possible", "shown"):
+        return ""
+    if len(sides) == 1 and sides[0].get("against") is not None:
+        return ""
+    return ", ".join(f"{side['label']}: {value_of(side, check['scale'])}" for side in sides) + ". "
+
+
+def _side_text(check: Mapping[str, Any]) -> str:
+    return "at least" if check["limit"] == "at_least" else "at most"
 
 
 def _bound(check: Mapping[str, Any]) -> str:
@@ -221,7 +256,7 @@ def detectable(check: Mapping[str, Any]) -> str:
         return ""
     if check["scale"] != "linear" and check["kind"] not in ("proportion", "possible", "exact"):
         return f"a ratio of {number(UNSCALED[check['scale']](size), 2)}"
-    return number(size, 2)
+    return f"a difference of {number(size, 2)}"
 
 
 def flips_at(check: Mapping[str, Any]) -> str:
@@ -238,9 +273,24 @@ def flips_at(check: Mapping[str, Any]) -> str:
         "rising": "a smallest effect",
     }.get(check["kind"], "a bound")
     if check["scale"] != "linear" and check["kind"] != "proportion":
-        ratio = "a ratio of " if what != "a bound" else ""
-        return f"{what} of {ratio}{number(UNSCALED[check['scale']](size), 3)}"
+        what = "a ratio" if what != "a bound" else what
+        size = UNSCALED[check["scale"]](-size if check["kind"] == "lower" else size)
     return f"{what} of {number(size, 3)}"
+
+
+def unscaled(reason: str, scale: str) -> str:
+    """A reason with its numbers as what they are the logarithms of; percentages stay."""
+    if scale == "linear":
+        return reason
+    found = r"(±?)(-?\d[\d.]*(?:e[-+]\d+)?)(?! ?[\d%])"
+    return re.sub(
+        found, lambda match: ("a factor of " if match[1] else "") + number(UNSCALED[scale](float(match[2]))), reason
+    )
+
+
+def capitalized(text: str) -> str:
+    """A sentence's first letter; names that are always small stay so."""
+    return text if text.startswith("lr ") else text[:1].upper() + text[1:]
 
 
 def found_in_short(checks: Sequence[Mapping[str, Any]], verdict: str) -> str:
@@ -255,7 +305,6 @@ def found_in_short(checks: Sequence[Mapping[str, Any]], verdict: str) -> str:
     if decisive["outcome"] == "inconclusive":
         size = detectable(decisive)
         text = decisive["reason"] if not size else f"{text}; {size} would have been seen"
-    if len(judged) == 1:
-        return text
     statement = decisive["statement"]
-    return f"{held} of {len(judged)} checks supported. {statement[:1].upper()}{statement[1:]}: {text}"
+    text = f"{capitalized(statement)}: {text}"
+    return text if len(judged) == 1 else f"{held} of {len(judged)} checks supported. {text}"

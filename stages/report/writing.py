@@ -9,13 +9,11 @@ from stages.lib.questions.measures import Side, weights
 from stages.lib.statistics import Estimate, Finding
 from stages.report.checking import Checked
 from stages.report.measurements import NO_OUTCOMES, NOT_TRAINED, Measured, Results, Unavailable
-from stages.report.wording import measure_name, rule, side_name
+from stages.report.wording import measure_name, rule, scale_of, side_name, unscaled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Curve numbers that are natural logarithms already.
-LOGARITHMS = ("swing", "steps_to")
 DIGITS = 6
 
 
@@ -41,7 +39,7 @@ def describe(results: Results, one: Checked, labels: "Mapping[str, str]", sample
         "scale": scale_of(check),
         "rule": rule(check, one.bound, labels),
         "outcome": "not judged" if sample else finding.outcome,
-        "reason": "" if sample else _labelled(finding.reason, check, labels),
+        "reason": "" if sample else _reason(finding, check, labels),
         "bound": one.bound,
         "limit": limit_of(check),
         "larger_is_better": _larger(results, check),
@@ -59,17 +57,6 @@ def describe(results: Results, one: Checked, labels: "Mapping[str, str]", sample
     if finding.parts and not sample:
         entry["pairs"] = [_pair(part, check, labels) for part in finding.parts]
     return entry
-
-
-def scale_of(check: BaseCheck) -> str:
-    """The logarithm that a check's numbers are on: linear, log, log2 or log10."""
-    if not isinstance(check, MeasuredCheck):
-        return "linear"
-    kinds = {
-        "log" if quantity.curve is not None and quantity.curve.number in LOGARITHMS else quantity.scale
-        for quantity in check.quantities
-    }
-    return kinds.pop() if len(kinds) == 1 else "linear"
 
 
 def limit_of(check: BaseCheck) -> str | None:
@@ -162,12 +149,13 @@ def _pair(part: Finding, check: BaseCheck, labels: "Mapping[str, str]") -> dict[
     }
 
 
-def _labelled(reason: str, check: BaseCheck, labels: "Mapping[str, str]") -> str:
-    """A reason that names two of several runs by their places, with their labels instead."""
-    if reason.startswith("runs ") and check.kind in ("rising", "equivalent"):
-        places, _, rest = reason.removeprefix("runs ").partition(": ")
-        first, second = (
-            labels.get(check.runs[int(place) - 1], check.runs[int(place) - 1]) for place in places.split(" and ")
-        )
-        return f"{first} and {second}: {rest}"
-    return reason
+def _reason(finding: Finding, check: BaseCheck, labels: "Mapping[str, str]") -> str:
+    """Why, in words of a reader: two of several runs by their labels, and logarithms as ratios."""
+    if finding.estimate is None and not finding.parts:
+        return finding.reason
+    pair, colon, rest = finding.reason.rpartition(": ")
+    rest = unscaled(rest, scale_of(check))
+    if pair.startswith("runs "):
+        places = [int(place) - 1 for place in pair.removeprefix("runs ").split(" and ")]
+        pair = " and ".join(labels.get(check.runs[place], check.runs[place]) for place in places)
+    return f"{pair}{colon}{rest}"
