@@ -1,46 +1,94 @@
-"""What `mlflow.pyfunc.load_model` calls to get a trained network back: run.json and facts.json say how to build it."""
+"""What MLflow calls to get a trained network back, from the folder that `stages.lib.tracking.logged_models` writes.
 
-from collections.abc import Mapping
+`mlflow.pyfunc.load_model` gives a `UserModel`. `mlflow.pytorch.load_model` gives the network: it has torch.load read
+model.pth with this module in pickle's place, and the `Unpickler` below builds the network from the files beside it, so
+that weights are in no pickle and are stored once.
+"""
+
+import json
+import pickle
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
+    import pandas as pd
     from torch import nn
 
-
-def _build(config: Mapping[str, Any], facts: Mapping[str, Any]) -> "nn.Module":
-    from stages.lib.task import get
-
-    task = get(config["task"])
-    return task.build(config["model"], task.networks[config["model"]].model_validate(config["network"]), facts)
+load = pickle.load
 
 
-class TrackedModel:
-    """A network behind MLflow's interface: arrays in, array out."""
+class Unpickler(pickle.Unpickler):
+    """Reads the empty model.pth of a logged model."""
 
-    def __init__(self, network: "nn.Module") -> None:
-        self.network = network.eval()
+    def __init__(self, file: Any, **options: Any) -> None:
+        super().__init__(file, **options)
+        self.folder = Path(file.name).parent
 
-    def predict(self, model_input: "np.ndarray | Mapping[str, np.ndarray]", params: object = None) -> "np.ndarray":  # noqa: ARG002
-        """The network's output for one batch: a single array, or arrays by the names of `forward`'s arguments."""
+    def load(self) -> "nn.Module":
+        super().load()
+        return UserModel(self.folder).network
+
+
+def _load_pyfunc(data_path: str) -> "UserModel":
+    """MLflow's name for it."""
+    return UserModel(Path(data_path))
+
+
+class UserModel:
+    """A trained network that takes what a user types, and answers as `python -m stages.predict` does."""
+
+    def __init__(self, folder: Path) -> None:
+        from safetensors.torch import load_file
+
+        from stages.lib.files import read_json
+        from stages.lib.task import get_task, task_module
+
+        config = read_json(folder / "run.json")["config"]
+        self.task, self.interaction = get_task(config["task"]), task_module(config["task"], "interaction")
+        self.metadata, self.vocabulary = read_about(folder)
+        self.tensors = load_file(folder / "tensors.safetensors")
+        settings = task_module(config["task"], "training.options")
+        self.options = settings.Options.model_validate(config["options"])
+        network = settings.NETWORKS[config["model"]].model_validate(config["network"])
+        self.network = self.task.build(config["model"], network, self.metadata).eval()
+        self.network.load_state_dict(load_file(folder / "weights.safetensors"))
+
+    def predict(self, model_input: "pd.DataFrame", params: object = None) -> list[str]:  # noqa: ARG002
+        """One answer a row. Raises InputError for a row that the task cannot use."""
+        return [self.answer(row) for row in model_input.itertuples(index=False, name=None)]
+
+    def answer(self, values: Iterable[Any]) -> str:
+        """The answer to the columns of one row: texts, lists of numbers, or the content of an image file."""
         import torch
 
+        with as_typed(values) as user_input:
+            encoded = self.interaction.encode_input(
+                user_input, self.tensors, self.metadata, self.vocabulary, self.options
+            )
         with torch.inference_mode():
-            if isinstance(model_input, Mapping):
-                output = self.network(**{name: torch.as_tensor(array) for name, array in model_input.items()})
+            (prediction,) = self.task.predict(self.network, encoded.batch)
+        return "\n".join([*encoded.notes, self.interaction.format_prediction(prediction, user_input, self.metadata)])
+
+
+def read_about(folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Metadata and vocabulary of a task's data; no vocabulary where the data are not text."""
+    words = folder / "vocabulary.txt"
+    vocabulary = words.read_text(encoding="utf-8").split("\n") if words.exists() else []
+    return json.loads((folder / "metadata.json").read_text(encoding="utf-8")), vocabulary
+
+
+@contextmanager
+def as_typed(values: Iterable[Any]) -> Iterator[list[str]]:
+    """Texts, lists of numbers and contents of image files as they would be given on the command line."""
+    words: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for value in values:
+            if isinstance(value, bytes):
+                Path(folder, "image").write_bytes(value)
+                words.append(str(Path(folder, "image")))
             else:
-                output = self.network(torch.as_tensor(model_input))
-        return output.numpy()
-
-
-def _load_pyfunc(data_path: str) -> TrackedModel:
-    """MLflow's name for it. `data_path` holds run.json, the data's facts.json and weights.safetensors."""
-    from safetensors.torch import load_file
-
-    from stages.lib.files import read_json
-
-    folder = Path(data_path)
-    network = _build(read_json(folder / "run.json")["config"], read_json(folder / "facts.json"))
-    network.load_state_dict(load_file(folder / "weights.safetensors"))
-    return TrackedModel(network)
+                words += [value] if isinstance(value, str) else map(str, value)
+        yield words

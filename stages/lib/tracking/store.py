@@ -1,0 +1,306 @@
+"""Records into MLflow; the one module that writes there. It runs in the process of `python -m stages.sync` alone.
+
+One MLflow experiment a task, one MLflow run a seed. A run is found by its tags `key` (settings and data) and `history`
+(a hash of its curves) and gains what it lacks; the tag `digest`, set last, says that it lacks nothing. Another history
+under the same key (other code, another machine) is another run.
+"""
+
+import json
+import math
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlflow import MlflowClient, entities
+from mlflow.entities import LoggedModel, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from stages.lib.config import STUDY, Profile
+from stages.lib.errors import InputError
+from stages.lib.files import ROOT
+from stages.lib.task import get_task
+from stages.lib.tracking.logged_models import common_folder, link, write_model
+from stages.lib.tracking.records import Point, Record, curves, reason, sha256, thinned
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: What a store or the files behind it raise; ImportError where the client of a server's object store is missing.
+FAILURES = (MlflowException, SQLAlchemyError, OSError, ImportError, ValueError)
+HOUR = 3_600_000  # milliseconds
+Logged = dict[str, dict[int, Metric]]  # by metric and step
+
+
+class Store:
+    """One pass over MLflow. `artifacts`: where a store on this machine keeps files, else None. `shared`: a temporary
+    folder. `problems` gains a line for what cannot be sent.
+    """
+
+    def __init__(self, artifacts: Path | None, shared: Path, problems: list[str]) -> None:
+        self.client, self.artifacts, self.shared, self.problems = MlflowClient(), artifacts, shared, problems
+        self.takes_files = True
+        self.run_ids: dict[str, str] = {}  # by the key of a record
+        self.experiment, self.runs, self.models = cache(self._experiment), cache(self._runs), cache(self._models)
+
+    def send_all(self, records: Sequence[Record]) -> int:
+        """Send what MLflow lacks; returns the number of runs that were written."""
+        sent, failed, in_a_row = 0, [], 0
+        for record in records:
+            try:
+                sent += self._send(record)
+                in_a_row = 0
+            except InputError as error:
+                self.problems.append(str(error))
+            except FAILURES as error:
+                failed.append(f"did not take {record.name} ({reason(error)})")
+                if (in_a_row := in_a_row + 1) == 3:
+                    break
+        if failed:
+            self.problems.append(f"{failed[0]}" + (f"; {len(failed) - 1} more failed" if failed[1:] else ""))
+        for task in sorted({record.task for record in records}) if sent else ():
+            self._remove_pending(task)
+        return sent
+
+    def _send(self, record: Record) -> bool:
+        known = [run for run in self.runs(record.task) if run.data.tags.get("key") == record.key]
+        for run in known:
+            if run.data.tags.get("digest") == record.digest:
+                self.run_ids[record.key] = run.info.run_id
+                return False
+        history = record.history()
+        points = curves(history)
+        tags = {"key": record.key, "history": sha256(json.dumps(points).encode())[:32]}
+        run = next((run for run in known if run.data.tags.get("history") == tags["history"]), None)
+        if run is None and (run := self._live_run(record.task, record.seed_key, points)):
+            self.client.log_batch(run.info.run_id, tags=[RunTag(*tag) for tag in tags.items()])
+        logged = self._logged(run) if run else {}
+        run = run or self._create(record, tags)
+        run_id = self.run_ids[record.key] = run.info.run_id
+        self._log_data(run, record)
+        model = self._log_files(run, record, history)
+        self._log_values(run, record, points, logged, model)
+        if run.info.status != "FINISHED":
+            self.client.set_terminated(run_id, "FINISHED", run.info.start_time + _milliseconds(record))
+        if self.takes_files:
+            self.client.set_tag(run_id, "digest", record.digest)
+        return True
+
+    def send_live(self, task: str, seed_key: str, tags: dict[str, str], history: "pd.DataFrame") -> None:
+        """The curve of a training that goes on; `tags` has its profile, group and run."""
+        points, now = curves(history), int(1000 * time.time())
+        run = self._live_run(task, seed_key, points)
+        if run is None:
+            name = f"{tags['run']} {seed_key.rpartition('/')[2].replace('-', ' ')}"
+            tags = {**tags, "live": seed_key}
+            run = self.client.create_run(self.experiment(task).experiment_id, now, tags, name)
+        logged = self._logged(run)
+        growing = {name: thinned(curve, growing=True) for name, curve in points.items()}
+        self._log(run, [Metric(*(name, value, now, step)) for name, step, value in _missing(growing, logged)])
+
+    def register_best(self, task: str, profile: Profile, records: Sequence[Record]) -> None:
+        """Register the model of the best run by validation as <task>, or <task>-sample, with the alias `best`."""
+        candidates = [record for record in records if record.task == task and record.run != STUDY and record.weights]
+        candidates = [record for record in candidates if record.scores and record.key in self.run_ids]
+        experiment, tag = self.experiment(task), f"best.{profile}"
+        state = sha256(json.dumps([[record.key, record.digest] for record in candidates]).encode())[:32]
+        if not candidates or experiment.tags.get(tag) == state:
+            return
+        metric, higher_is_better = get_task(task).monitor
+        scores = {record.key: record.scores.get(f"validation.{metric}") for record in candidates}
+        scored = {key: score for key, score in scores.items() if score is not None}
+        if not scored:
+            return
+        run_id = self.run_ids[(max if higher_is_better else min)(scored, key=lambda key: scored[key])]
+        outputs = self.client.get_run(run_id).outputs.model_outputs
+        name = task if profile == "full" else f"{task}-{profile}"
+        if not outputs:
+            return
+        if not self.client.search_registered_models(f"name = '{name}'"):
+            self.client.create_registered_model(name)
+        versions = [
+            version for version in self.client.search_model_versions(f"name = '{name}'") if version.run_id == run_id
+        ]
+        source = f"models:/{outputs[0].model_id}"
+        version = (versions or [self.client.create_model_version(name, source, run_id, model_id=outputs[0].model_id)])[
+            0
+        ]
+        self.client.set_registered_model_alias(name, "best", version.version)
+        self.client.set_experiment_tag(experiment.experiment_id, tag, state)
+
+    def _experiment(self, task: str) -> entities.Experiment:
+        experiment = self.client.get_experiment_by_name(task)
+        if experiment is None:
+            # Only a store on this machine is told where to keep files; a server has its own place.
+            place = str(self.artifacts / task) if self.artifacts else None
+            # MLflow before 3.10 opens an experiment of this kind on its runs; later ones go by a switch in the browser.
+            tags = {"mlflow.experimentKind": "custom_model_development"}
+            experiment = self.client.get_experiment(self.client.create_experiment(task, place, tags))
+        return experiment
+
+    def _runs(self, task: str) -> list[Run]:
+        found, token = [], ""
+        while token is not None:
+            page = self.client.search_runs([self.experiment(task).experiment_id], max_results=1000, page_token=token)
+            found, token = [*found, *page], page.token
+        return found
+
+    def _models(self, task: str) -> dict[str, LoggedModel]:
+        """Logged models by the run that they come from."""
+        found, token = {}, None
+        while True:
+            page = self.client.search_logged_models([self.experiment(task).experiment_id], page_token=token)
+            found |= {model.source_run_id: model for model in page}
+            if not (token := page.token):
+                return found
+
+    def _create(self, record: Record, tags: dict[str, str]) -> Run:
+        """A new run. Questions are no longer answered by what was trained under the same name before."""
+        for run in self.runs(record.task):
+            if run.data.tags.get("key", "").rpartition("/")[0] == record.seed_key and record.run != STUDY:
+                for tag in run.data.tags:
+                    if tag.startswith("question.") or tag == "digest":
+                        self.client.delete_tag(run.info.run_id, tag)
+        if "mlflow.source.git.commit" not in record.tags:  # sample runs do not keep theirs
+            head = subprocess.run(
+                ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+            )
+            tags = {**tags, "mlflow.source.git.commit": head.stdout.strip()}
+        start = int(1000 * record.history_file.stat().st_mtime) - _milliseconds(record)
+        experiment_id = self.experiment(record.task).experiment_id
+        return self.client.create_run(experiment_id, start, tags, record.name)
+
+    def _live_run(self, task: str, seed_key: str, points: dict[str, list[Point]]) -> Run | None:
+        """The run that showed this training's curve as it grew; one that showed another curve ends as killed."""
+        for run in self.runs(task):
+            if run.data.tags.get("live") == seed_key and run.info.status == "RUNNING":
+                logged = self._logged(run)
+                if all(
+                    math.isclose(metric.value, dict(points.get(name, ())).get(step, math.nan), rel_tol=1e-6)
+                    for name, steps in logged.items()
+                    for step, metric in steps.items()
+                ):
+                    return run
+                self.client.set_terminated(run.info.run_id, "KILLED")
+        return None
+
+    def _logged(self, run: Run) -> Logged:
+        histories = {name: self.client.get_metric_history(run.info.run_id, name) for name in run.data.metrics}
+        return {name: {metric.step: metric for metric in history} for name, history in histories.items()}
+
+    def _log_data(self, run: Run, record: Record) -> None:
+        if "sha256" not in record.data or (run.inputs and run.inputs.dataset_inputs):
+            return
+        dataset = entities.Dataset(
+            name=record.data["name"],
+            digest=record.data["sha256"][:36],  # the most MLflow takes; the whole hash is in the profile
+            source_type="local",
+            source=json.dumps({"uri": f"data/{record.profile}/{record.task}/tensors.safetensors"}),
+            profile=json.dumps(dict(record.data)),
+        )
+        inputs = [entities.DatasetInput(dataset, [entities.InputTag("mlflow.data.context", "training")])]
+        self.client.log_inputs(run.info.run_id, inputs)
+
+    def _log_files(self, run: Run, record: Record, history: "pd.DataFrame") -> LoggedModel | None:
+        """History, figures and model. A store that takes no files gets the values all the same."""
+        if not self.takes_files:
+            return None
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                table = record.history_file
+                if table.suffix == ".parquet" and len(history):
+                    table = Path(folder, "history.csv")
+                    history.drop(columns=["run", "seed"]).to_csv(table, index=False)
+                for path, place in [(table, ""), *((figure, "figures") for figure in record.figures)]:
+                    if run.info.artifact_uri.startswith("/"):
+                        link(path, Path(run.info.artifact_uri, place, path.name))
+                    elif path.suffix != ".parquet":
+                        self.client.log_artifact(run.info.run_id, str(path), place or None)
+            return self._log_model(run, record, record.weights) if record.weights else None
+        except InputError as error:
+            self.problems.append(str(error))
+        except FAILURES as error:
+            self.takes_files = False
+            self.problems.append(f"took no files of {record.name} ({reason(error)}); runs were sent without")
+        return None
+
+    def _log_model(self, run: Run, record: Record, weights: Path) -> LoggedModel:
+        """One that a dying server left pending is finished."""
+        run_id, common = run.info.run_id, common_folder(self.shared, record)
+        model = self.models(record.task).get(run_id)
+        if model is None:
+            name = record.name.translate(str.maketrans(dict.fromkeys("/:.%\"'", "-")))
+            about = {"params": record.params, "model_type": record.config["model"]}
+            model = self.client.create_logged_model(run.info.experiment_id, name, run_id, **about)
+            self.models(record.task)[run_id] = model
+        if model.status != "READY":
+            if model.artifact_location.startswith("/"):
+                write_model(weights, common, Path(model.artifact_location), model)
+            else:
+                with tempfile.TemporaryDirectory(dir=self.shared) as folder:
+                    write_model(weights, common, Path(folder), model)
+                    self.client.log_model_artifacts(model.model_id, folder)
+            self.models(record.task)[run_id] = self.client.finalize_logged_model(model.model_id, "READY")
+        if not (run.outputs and run.outputs.model_outputs):
+            self.client.log_outputs(run_id, [entities.LoggedModelOutput(model.model_id, 0)])
+        return model
+
+    def _log_values(
+        self,
+        run: Run,
+        record: Record,
+        points: dict[str, list[Point]],
+        logged: Logged,
+        model: LoggedModel | None,
+    ) -> None:
+        """Parameters, tags, thinned curves and scores. A score that its curve does not end with is a point after it."""
+        start, model_id = run.info.start_time, model.model_id if model else None
+        last = max((curve[-1][0] for curve in points.values()), default=0)
+        metrics = []
+        curve = {name: thinned(curve) for name, curve in points.items()}
+        for name, step, value in _missing(curve, logged):
+            metrics.append(Metric(name, value, start + _milliseconds(record) * step // max(last, 1), step))
+            logged.setdefault(name, {})[step] = metrics[-1]
+        on_model = {metric.key: metric.value for metric in (model.metrics if model else None) or ()}
+        for name, value in record.scores.items():
+            steps = logged.get(name)
+            end = steps[max(steps)] if steps else None
+            if end is None or not math.isclose(end.value, value, rel_tol=1e-6, abs_tol=1e-9):
+                end = Metric(name, value, start + _milliseconds(record), end.step + 1 if end else last)
+            elif not model_id or name in on_model:
+                continue
+            metrics.append(Metric(name, end.value, end.timestamp, end.step, model_id=model_id))
+        tags = [RunTag(name, value) for name, value in record.tags.items() if run.data.tags.get(name) != value]
+        params = [Param(name, value[:6000]) for name, value in record.params.items() if name not in run.data.params]
+        self._log(run, metrics, params, tags)
+        for name in run.data.tags:
+            if name == "live" or (name.startswith("question.") and name not in record.tags):
+                self.client.delete_tag(run.info.run_id, name)
+
+    def _log(self, run: Run, metrics: list[Metric], params: Sequence[Param] = (), tags: Sequence[RunTag] = ()) -> None:
+        """In batches of at most 1,000 values, of which 100 may be parameters and 100 tags."""
+        while metrics or params or tags:
+            self.client.log_batch(run.info.run_id, metrics[:800], params[:100], tags[:100])
+            metrics, params, tags = metrics[800:], params[100:], tags[100:]
+
+    def _remove_pending(self, task: str) -> None:
+        """Models that something which died has left behind, unless it may still be at work."""
+        for model in self.models(task).values():
+            if model.status == "PENDING" and model.creation_timestamp < 1000 * time.time() - HOUR:
+                self.client.delete_logged_model(model.model_id)
+                if model.artifact_location.startswith("/"):
+                    shutil.rmtree(model.artifact_location, ignore_errors=True)
+
+
+def _missing(points: dict[str, list[Point]], logged: Logged) -> list[tuple[str, int, float]]:
+    return [(name, *point) for name, curve in points.items() for point in curve if point[0] not in logged.get(name, {})]
+
+
+def _milliseconds(record: Record) -> int:
+    """How long the training took, where that was measured."""
+    return int(1000 * record.scores.get("train.seconds", 0))

@@ -1,0 +1,98 @@
+"""Tell MLflow what is on disk and not there yet: `python -m stages.sync`. Running it again changes nothing.
+
+`--watch` goes on until no training is under way, and shows the curves of those that are from their checkpoints.
+"""
+
+import argparse
+import fcntl
+import logging
+import tempfile
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stages.lib.config import PROFILES, STUDY, Profile, load_reports, read_study
+from stages.lib.errors import run_stage
+from stages.lib.files import project_root
+from stages.lib.tracking.connection import OutOfTime, connect, repair_locations, set_alarm, shown_uri, unreachable, warn
+from stages.lib.tracking.records import read_records, reason
+
+if TYPE_CHECKING:
+    from stages.lib.tracking.store import Store
+
+WATCH_SECONDS = 30
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--profile", choices=PROFILES, help="default: all")
+    parser.add_argument("--study", action="store_true", help="the experiment under study alone")
+    parser.add_argument("--watch", action="store_true", help="show the curves of running trainings as they grow")
+    parser.add_argument("--seconds", type=float, default=1800, help="give up after so many (default: %(default)s)")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but warnings")
+    arguments = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    profiles = [arguments.profile] if arguments.profile else PROFILES
+    while True:
+        try:
+            set_alarm(arguments.seconds)
+            sent, problems = sync_profiles(profiles, arguments.study, arguments.watch)
+        except OutOfTime as error:
+            sent, problems = 0, [f"MLflow at {shown_uri()} {error}; what it lacks is sent the next time"]
+        set_alarm(0)
+        for problem in problems:
+            warn(problem)
+        if not arguments.quiet:
+            print(f"MLflow at {shown_uri()}: {sent} runs sent")
+        if not (arguments.watch and any(Path("models", ".resume").glob("*.pt"))):
+            return
+        time.sleep(WATCH_SECONDS)
+
+
+def sync_profiles(profiles: Sequence[Profile], study: bool = False, live: bool = False) -> tuple[int, list[str]]:
+    """Returns how many runs were sent, and what went wrong."""
+    uri, artifacts = connect()
+    problems: list[str] = []
+    if (problem := unreachable(uri)) is not None:
+        return 0, [f"MLflow at {uri} cannot be reached ({problem}); what it lacks is sent the next time"]
+    lock = (artifacts or project_root() / "mlartifacts") / ".lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as file, tempfile.TemporaryDirectory() as shared:
+        fcntl.flock(file, fcntl.LOCK_EX)  # two at a time could send a run twice; the lock ends with the process
+        if artifacts and (old := repair_locations(artifacts)):
+            problems.append(f"MLflow kept its files in {old}; they are now looked for in {artifacts.parent}")
+        from stages.lib.tracking.store import FAILURES, Store
+
+        try:
+            sent = 0
+            for profile in profiles:
+                store = Store(artifacts, Path(shared), problems)
+                records = read_records(profile, problems, study)
+                sent += store.send_all(records)
+                for task in sorted({record.task for record in records if not study}):
+                    store.register_best(task, profile, records)
+                for checkpoint in sorted(Path("models", ".resume").glob(f"{profile}-*.pt")) if live else ():
+                    _send_live(store, profile, checkpoint)
+        except FAILURES as error:
+            problems.append(f"cannot be used ({reason(error)})")
+    return sent, problems
+
+
+def _send_live(store: "Store", profile: Profile, checkpoint: Path) -> None:
+    """The curve so far of a training that is under way."""
+    import pandas as pd
+    import torch
+
+    run_id, seed = checkpoint.stem.removeprefix(f"{profile}-").rsplit("-", 1)
+    run = read_study(profile) if run_id == STUDY else load_reports().run(run_id, profile)
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    tags = {"profile": profile, "group": run.group, "run": run.id}
+    history = pd.DataFrame(content["state"]["history"])
+    store.send_live(run.task_name, f"{run.task_name}/{profile}/{run.id}/seed-{seed}", tags, history)
+
+
+if __name__ == "__main__":
+    run_stage(main)
