@@ -161,3 +161,14 @@ def small_run(name: str = "small", profile: Any = "sample", seeds: Sequence[int]
         limits=Limits(),
         seeds=seeds,
     )
+
+
+@pytest.fixture(scope="session")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A small project after `dvc repro`, its results committed; `first` is what that command printed."""
+    from small_project import Project
+
+    project = Project(tmp_path_factory.mktemp("reproduced") / "project")
+    project.first = project.call("dvc", "repro")
+    project.commit()
+    return project
