@@ -1,27 +1,22 @@
-"""The typed form of catalogue.yaml: which files a data set has, who publishes them and how they are recognised."""
+"""The typed form of catalogue.yaml: the files of each data set, who publishes them, and their hashes."""
 
 import hashlib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
+from stages.lib.config_model import Id, Strict, check_model
 from stages.lib.files import read_yaml
-from stages.lib.errors import InputError
 
 PATH = Path(__file__).with_name("catalogue.yaml")
-PlainName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Url = Annotated[str, Field(pattern=r"^https?://\S+$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Remote(Strict):
+    """A file to download: `name` in DATA_MIRROR, or one of `urls`."""
 
-
-class Remote(_Strict):
-    """Bytes that can be fetched: from DATA_MIRROR under `name`, or from `urls`."""
-
-    name: PlainName
+    name: Id
     urls: tuple[Url, ...] = ()
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
@@ -29,13 +24,13 @@ class Remote(_Strict):
     packing: str | None = None
 
     @model_validator(mode="after")
-    def _recognisable(self) -> Self:
+    def _verifiable(self) -> Self:
         if not self.sha256 and not self.md5:
             raise ValueError("give its sha256 (or its md5, where nothing else is published)")
         return self
 
-    def flaw(self, path: Path) -> str | None:
-        """What tells the bytes at `path` from the published ones, or None. Reads the file once per hash."""
+    def mismatch(self, path: Path) -> str | None:
+        """How the file at `path` differs from the published one, or None. Reads the file once for each hash."""
         size = path.stat().st_size
         if self.size is not None and size != self.size:
             return f"{size:,} bytes where {self.size:,} are published"
@@ -49,36 +44,32 @@ class Remote(_Strict):
 
 
 class File(Remote):
-    """A file of a data set: kept as it is, unpacked (`extract`), or taken out of one of the archives in `within`."""
+    """A file of a data set: kept as it is, unpacked (`extract`), or extracted from one of the archives in `within`."""
 
     extract: Literal["tar", "zip"] | None = None
     within: tuple[Remote, ...] = ()
 
 
-class Dataset(_Strict):
+class Dataset(Strict):
     title: str
     home: Url
     licence: str
     citation: str
     files: tuple[File, ...] = ()
-    #: Instead of files: the arguments with which samples/<dataset>.py computes data that nobody publishes.
+    #: In place of files: the arguments with which samples/<dataset>.py computes the data.
     computed: dict[str, int] | None = None
 
     @model_validator(mode="after")
-    def _had_somewhere(self) -> Self:
+    def _has_one_source(self) -> Self:
         if bool(self.files) == (self.computed is not None):
             raise ValueError("give either files or computed")
         return self
 
 
-class Catalogue(_Strict):
-    datasets: dict[str, Dataset]
+class Catalogue(Strict):
+    datasets: dict[Id, Dataset]
 
 
-def read(path: Path = PATH) -> dict[str, Dataset]:
+def read_catalogue(path: Path = PATH) -> dict[str, Dataset]:
     """All data sets by name. Raises InputError, naming the key, where the file is not a valid catalogue."""
-    try:
-        return Catalogue.model_validate(read_yaml(path)).datasets
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    return check_model(Catalogue, read_yaml(path), str(path)).datasets

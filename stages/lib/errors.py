@@ -1,6 +1,7 @@
 """Errors that a user can act on: one line, no traceback, exit code 2."""
 
 import errno
+import os
 import sys
 from collections.abc import Callable
 
@@ -26,6 +27,9 @@ def run_stage(main: Callable[[], None]) -> None:
     except TrainingError as error:
         _fail(error, 1)
     except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            readable = error.errno == errno.EROFS or os.access(str(error.filename), os.R_OK)
+            _fail(f"{error.filename or 'output'} is not {'writable' if readable else 'accessible'}", 2)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         _fail(f"{error.filename or 'output'}: no space left on the disk; free some and run the same command again", 1)

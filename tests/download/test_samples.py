@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stages.lib import text
-from stages.lib.files import ROOT
 from stages.download.samples import Group, generator, glove, grammar, stsbenchmark
+from stages.lib.files import ROOT
+from stages.lib.text import preprocessing as text
+from stages.lib.text.glove import read_vectors
 
 SPLITS = {"sts-train.csv": 900, "sts-dev.csv": 240, "sts-test.csv": 240}
 
@@ -87,7 +88,7 @@ def cleaned(sentence: str) -> list[str]:
 
 def test_nearly_all_words_have_vectors(sample: Path) -> None:
     tokens = [word for fields in rows(sample) for sentence in fields[5:7] for word in cleaned(sentence)]
-    words, _ = text.read_vectors(sample / "glove.6B.50d.txt", set(tokens))
+    words, _ = read_vectors(sample / "glove.6B.50d.txt", set(tokens))
     _, dropped = text.drop_unknown(tokens, set(words))
     assert 0 < len(dropped) < 0.01 * len(tokens)
     # Whatever has no vector is a misspelling: the same letters as a word that has one.
@@ -98,7 +99,7 @@ def test_nearly_all_words_have_vectors(sample: Path) -> None:
 def test_the_pairs_can_be_learned(sample: Path) -> None:
     """The crudest model, the cosine of the mean vectors, already follows the scores; it leaves room for better ones."""
     lines = rows(sample)
-    words, vectors = text.read_vectors(
+    words, vectors = read_vectors(
         sample / "glove.6B.50d.txt", {word for fields in lines for part in fields[5:7] for word in cleaned(part)}
     )
     number = {word: place for place, word in enumerate(words)}
@@ -115,7 +116,7 @@ def test_the_pairs_can_be_learned(sample: Path) -> None:
 
 def test_synonyms_lie_closer_than_other_words(sample: Path) -> None:
     lexicon = [group for group in grammar.lexicon() if group.word_class != "function"]
-    words, vectors = text.read_vectors(sample / "glove.6B.50d.txt", {word for group in lexicon for word in group.words})
+    words, vectors = read_vectors(sample / "glove.6B.50d.txt", {word for group in lexicon for word in group.words})
     unit = dict(zip(words, vectors / np.linalg.norm(vectors, axis=1, keepdims=True), strict=True))
 
     def mean_cosine(pairs: list[tuple[str, str]]) -> float:

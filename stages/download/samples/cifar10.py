@@ -1,7 +1,7 @@
 """Sample of CIFAR-10: drawings of its ten classes, in the official archive's format, pickled as Python 2 would.
 
-Each class is a handful of ellipses, boxes and triangles; a drawing turns, scales and moves them, colours them and the
-patterned ground at random, puts something in front, and adds noise. Neighbouring classes share most of their parts.
+Each class is a few ellipses, boxes and triangles; a drawing rotates, scales, shifts and colors them at random on a
+patterned background, puts a bar across, and adds noise. Similar classes share most of their parts.
 """
 
 import gzip
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from stages.download.samples import generator
 
 ARCHIVE, SIDE = "cifar-10-python.tar.gz", 32
-#: Images in each of the five training batches, and for testing.
+#: Images in each of the five training batches, and in the test batch.
 TRAIN, TEST = 60, 100
 
-#: Parts of each class within −1 … 1, y downwards: ellipses and boxes by centre and half sizes, triangles by corners.
-#: The number before them is the part's colour, of three.
+#: Parts of each class, coordinates from −1 to 1, y down: ellipses and boxes by center and half sizes, triangles by
+#: corners. The number in front is the part's color, one of three.
 _LEGS = "1 box -.5 .5 .08 .35; 1 box -.2 .5 .08 .35; 1 box .2 .5 .08 .35; 1 box .5 .5 .08 .35"
 _WHEELS = "2 ellipse -.5 .45 .2 .2; 2 ellipse .5 .45 .2 .2"
 DRAWINGS = {
@@ -62,9 +62,9 @@ DRAWINGS = {
 
 
 def write(folder: Path, seed: int, train: int = TRAIN, test: int = TEST) -> None:
-    """Write cifar-10-python.tar.gz: five training batches, a test batch and the classes' names.
+    """Write cifar-10-python.tar.gz: five training batches, a test batch and the class names.
 
-    train, test: images in each of those batches.
+    train, test: images in each batch.
     """
     members = {"batches.meta": {b"num_cases_per_batch": train, b"label_names": [name.encode() for name in DRAWINGS]}}
     for number in range(1, 6):
@@ -132,7 +132,7 @@ def _inside(shape: str, numbers: list[float], x: NDArray[Any], y: NDArray[Any]) 
 
 
 def python2_pickle(value: Any) -> bytes:
-    """Protocol 2 as Python 2 and NumPy of 2009 wrote it: bytes, whole numbers, lists, dictionaries, uint8 arrays."""
+    """Protocol 2 as Python 2 and NumPy of 2009 wrote it: bytes, integers, lists, dictionaries, uint8 arrays."""
     return b"\x80\x02" + _pickled(value) + b"."
 
 

@@ -1,7 +1,7 @@
-"""Sample of GloVe 6B: a vector file for the words of the sample corpora, among words that none of them uses.
+"""Sample of GloVe 6B: vectors for the words of the sample corpora, and for other words.
 
-A vector adds up what its word's class, its kind and its meaning share with others, and a part of its own: synonyms lie
-close together, words of one kind further apart, words of other classes far.
+A vector is the sum of random vectors for its word's class, kind, meaning and the word itself: synonyms are close
+together, words of one kind further apart, words of different classes far apart.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from stages.download.samples import Group, generator, grammar, rtpolarity, semeval2014
 
 WIDTH = 50
-#: Whose words get vectors, in this order; a word that several have keeps its first place.
+#: Corpora whose words get vectors, in this order.
 LEXICONS: tuple[Callable[[], Iterable[Group]], ...] = (grammar.lexicon, rtpolarity.lexicon, semeval2014.lexicon)
 OTHERS = 1500
-#: Standard deviation of each part's values; together about that of the real vectors.
+#: Standard deviations of the four summands; together about that of real vectors.
 CLASS, KIND, MEANING, OWN = 0.25, 0.3, 0.5, 0.2
 SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe qui ro su ta ve wi xo za bren crol dunt flim grast plon strev"
 
 
 def write(folder: Path, seed: int) -> None:
-    """Write glove.6B.50d.txt: a word and 50 values a line, parted by spaces, five digits a value as in the real one."""
+    """Write glove.6B.50d.txt: a word and 50 values a line, separated by spaces, five digits as in the real file."""
     with (folder / "glove.6B.50d.txt").open("w", encoding="utf-8", newline="\n") as file:
         for word, vector in _vectors(seed):
             file.write(word + " " + " ".join(f"{value:.5g}" for value in vector.tolist()) + "\n")

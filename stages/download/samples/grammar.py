@@ -1,4 +1,4 @@
-"""A small English grammar: a meaning fills slots, a sentence words it, and two meanings share a graded part.
+"""A small English grammar: a meaning fills slots, a sentence expresses it, and two meanings have a graded similarity.
 
 [quality] subject verb object [place]      a cheerful lady is slicing the bread in the kitchen
 """
@@ -42,10 +42,10 @@ SLOTS: dict[str, dict[str, str]] = {
         "room": "kitchen/kitchenette office/workplace bedroom/dormitory",
     },
 }
-#: What a slot that agrees adds to a score of 0 to 5, and how much of it two meanings of one kind still share.
+#: What an equal slot adds to a score of 0 to 5, and the fraction of it for two meanings of the same kind.
 WEIGHTS = {"quality": 0.5, "subject": 1.25, "verb": 1.25, "object": 1.25, "place": 0.75}
 SAME_KIND = 0.35
-#: A denied sentence says the opposite of its twin.
+#: Subtracted where one of two sentences is negated.
 DENIAL = 2.0
 OPTIONAL = {"quality": 0.4, "place": 0.3}
 FUNCTION_WORDS = (
@@ -57,14 +57,14 @@ MEANINGS: dict[str, tuple[Group, ...]] = {slot: tuple(groups(slot, table)) for s
 
 
 class Meaning(NamedTuple):
-    """A number into MEANINGS per slot, None where a slot stays empty; `denied` puts a not into the sentence."""
+    """An index into MEANINGS for each slot, None for an empty one; `denied` negates the sentence."""
 
     slots: dict[str, int | None]
     denied: bool
 
 
 def lexicon() -> Iterator[Group]:
-    """Every word that a sentence may hold, except those that are misspelled on purpose."""
+    """Every word that can occur in a sentence, except misspelled ones."""
     for word in FUNCTION_WORDS:
         yield Group("function", word, (word,))
     for meanings in MEANINGS.values():
@@ -86,7 +86,7 @@ def changed(origin: Meaning, count: int, random: np.random.Generator) -> Meaning
 
 
 def similarity(first: Meaning, second: Meaning) -> float:
-    """How much two meanings share, from 0 to 5."""
+    """Similarity of two meanings, from 0 to 5."""
     score = 0.0
     for slot, weight in WEIGHTS.items():
         one, other = first.slots[slot], second.slots[slot]
@@ -98,7 +98,7 @@ def similarity(first: Meaning, second: Meaning) -> float:
 
 
 def sentence(wanted: Meaning, random: np.random.Generator) -> str:
-    """One of a meaning's wordings: synonyms, articles, order; now and then a quote, a spelling mistake, a heading."""
+    """A random sentence with this meaning: synonyms, articles, word order; rarely quotes, a misspelling, title case."""
     chosen = {
         slot: _misspelled(str(random.choice(MEANINGS[slot][number].words)), random)
         for slot, number in wanted.slots.items()
@@ -141,7 +141,7 @@ def _with_article(noun: str, random: np.random.Generator) -> str:
 
 
 def _misspelled(word: str, random: np.random.Generator) -> str:
-    """Rarely, the word with two inner letters swapped, so that some words have no vector (as in the real forums)."""
+    """In one case of a hundred with two inner letters swapped, so that some words have no vector, as in real forums."""
     if len(word) < 5 or random.random() >= 0.01:
         return word
     at = int(random.integers(1, len(word) - 2))

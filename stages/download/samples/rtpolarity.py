@@ -1,6 +1,6 @@
-"""Sample of rt-polarity: 600 positive and 600 negative made sentences, a sentence a line, as the real files have them.
+"""Sample of rt-polarity: 600 positive and 600 negative made-up sentences, one a line, as in the real files.
 
-What a sentence says hangs on the order of its words: "dull , not clever" and "not dull , clever" hold the same words.
+The sentiment depends on word order: "dull , not clever" and "not dull , clever" have the same words.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ FUNCTION_WORDS = ("the", "a", "is", "in", "of", "its", "despite", "not", ",", ".
 
 
 def lexicon() -> Iterator[Group]:
-    """Every word that a sentence may hold."""
+    """Every word that can occur in a sentence."""
     for word in FUNCTION_WORDS:
         yield Group("function", word, (word,))
     yield from groups("sentiment", SENTIMENT)
@@ -35,7 +35,7 @@ def lexicon() -> Iterator[Group]:
 
 
 def write(folder: Path, seed: int) -> None:
-    """Write rt-polarity.pos and rt-polarity.neg, UTF-8; no sentence stands twice."""
+    """Write rt-polarity.pos and rt-polarity.neg, UTF-8; no sentence occurs twice."""
     random = generator(seed, "rtpolarity")
     seen: set[str] = set()
     for ending, kind in (("pos", "positive"), ("neg", "negative")):
@@ -50,7 +50,7 @@ def write(folder: Path, seed: int) -> None:
 
 
 def sentence(kind: str, random: np.random.Generator) -> str:
-    """A sentence that says `kind`; half of them also name the other kind, denied or set aside."""
+    """A sentence of this sentiment; most also have a word of the other one, negated or conceded."""
     other = "negative" if kind == "positive" else "positive"
     good, bad = (_word(SENTIMENT[which], random) for which in (kind, other))
     aspect, second, film = (_word(NEUTRAL[slot], random) for slot in ("aspect", "aspect", "film"))

@@ -1,10 +1,9 @@
-"""Sample of SemEval-2014 task 4: made sentences about laptops and restaurants, in the real files' XML and names.
+"""Sample of SemEval-2014 task 4: made-up sentences about laptops and restaurants, in the real files' XML and names.
 
 Each domain has 560 sentences for training and 150 for testing.
 
-A sentence names none, one or several terms of one to three words, some of them twice; the same nouns stand as no term
-where nothing is said about them. Marks, quotes and entities are those of the real files, and now and then an offset is
-off, as there.
+A sentence has no, one or two terms of one to three words; the same nouns are not terms where no opinion on them is
+expressed. Punctuation, quotes and entities are those of the real files, and some offsets are wrong, as there.
 """
 
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ FILES = {
     "laptops": {"train": "Laptop_Train_v2.xml", "test": "Laptops_Test_Gold.xml"},
     "restaurants": {"train": "Restaurants_Train_v2.xml", "test": "Restaurants_Test_Gold.xml"},
 }
-#: Heads alone, and what may stand before them to make terms of two and three words.
+#: Heads, and modifiers that make terms of two and three words.
 HEADS = {
     "laptops": "battery/batteries screen/display keyboard/keys speaker/speakers price/cost software/programs fan mouse",
     "restaurants": "food/meal staff/waiter pizza/pasta sushi/sashimi wine/beer decor/interior dessert/cake menu",
@@ -31,7 +30,7 @@ BEFORE = {
     "restaurants": "house lunch seafood tasting garden chef",
 }
 FURTHER = {"laptops": "new spare main", "restaurants": "daily spicy fresh"}
-#: Terms with marks in them.
+#: Terms with punctuation.
 SPECIAL = {
     "laptops": ("drag & drop", '"sales" team', "wi-fi", '13.3" screen'),
     "restaurants": ("mac & cheese", '"early bird" menu', "all-you-can-eat", "chef's table"),
@@ -88,14 +87,14 @@ FUNCTION_WORDS = (
 
 
 class Made(NamedTuple):
-    """A sentence and its terms, each with its first and last character (exclusive)."""
+    """A sentence and its terms, each with first and last character (exclusive)."""
 
     text: str
     terms: list[tuple[str, int, int]]
 
 
 def lexicon() -> Iterator[Group]:
-    """Every word that a sentence may hold, but for numbers."""
+    """Every word that can occur in a sentence, except numbers."""
     for word in FUNCTION_WORDS:
         yield Group("function", word, (word,))
     yield from groups("aspect", HEADS)
@@ -105,7 +104,7 @@ def lexicon() -> Iterator[Group]:
 
 
 def write(folder: Path, seed: int) -> None:
-    """Write the four files, UTF-8; no sentence stands twice in a domain."""
+    """Write the four files, UTF-8; no sentence occurs twice in a domain."""
     for domain, names in FILES.items():
         random = generator(seed, "semeval2014", domain)
         seen: set[str] = set()
@@ -117,7 +116,7 @@ def write(folder: Path, seed: int) -> None:
                 if made.text in seen:
                     continue
                 seen.add(made.text)
-                # As in the real laptops, some offsets of the training file do not count a leading blank.
+                # As in the real laptop sentences, some training offsets do not count a leading space.
                 off = part == "train" and number % 100 == 50
                 lines += _xml(f"{part}-{number}", made, off)
                 number += 1
@@ -126,7 +125,7 @@ def write(folder: Path, seed: int) -> None:
 
 
 def sentence(domain: str, random: np.random.Generator) -> Made:
-    """One sentence; half of all opinions name two terms, and one in five sentences names none."""
+    """One sentence; one in five has no term."""
     first, second = _term(domain, random), _term(domain, random)
     judged, other = (_word(JUDGED[kind], random) for kind in random.permutation(list(JUDGED)))
     person, day, verb = (_word(PLAIN[kind], random) for kind in PLAIN)
@@ -148,7 +147,7 @@ def sentence(domain: str, random: np.random.Generator) -> Made:
 
 
 def _places(text: str, terms: list[str]) -> list[tuple[str, int, int]]:
-    """Each term with its offsets; the terms stand in the text in this order, one behind the other."""
+    """Each term with its offsets; the terms follow each other in the text in this order."""
     found, behind = [], 0
     for term in terms:
         start = text.index(term, behind)

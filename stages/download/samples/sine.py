@@ -1,8 +1,8 @@
-"""Sine waves of random phase, as torch's time-sequence example draws them: sin((t + shift)/20), shift a whole number.
+"""Sine waves of random phase as in torch's time-sequence example: sin((t + shift)/20) with an integer shift.
 
-These are no stand-in: report C computed its data too. The full profile has the report's 100 sequences of 1,000 points
-(catalogue.yaml), the sample shorter ones. Beside them two sequences for validation, which the report lacks, and the
-last two sequences once more, much longer.
+These are the real data: report C computed its data too. The full profile has the report's 100 sequences of 1,000 points
+(catalogue.yaml), the sample shorter ones. Besides, there are two validation sequences, which the report does not have,
+and the last two sequences at 2.5 times their length.
 """
 
 from pathlib import Path
@@ -11,17 +11,17 @@ import numpy as np
 
 from stages.download.samples import generator
 
-#: A wave is 2π · PACE = 126 points long; shifts lie within ± FARTHEST.
-PACE, FARTHEST = 20, 80
+#: A period has 2π · PACE = 126 points; shifts are from −LARGEST_SHIFT to LARGEST_SHIFT − 1.
+PACE, LARGEST_SHIFT = 20, 80
 VALIDATION = 2
-#: How many of the last sequences are followed further, and to how many times their length.
+#: How many of the last sequences are continued, and to how many times their length.
 LONGER, TIMES = 2, 2.5
 
 
 def write(folder: Path, seed: int, sequences: int = 100, points: int = 80) -> None:
-    """Write sine.csv, validation.csv and longer.csv: a sequence a line, its values parted by commas."""
+    """Write sine.csv, validation.csv and longer.csv: a sequence a line, values separated by commas."""
     shifts = {
-        name: generator(seed, "sine", name).integers(-FARTHEST, FARTHEST, size=(count, 1))
+        name: generator(seed, "sine", name).integers(-LARGEST_SHIFT, LARGEST_SHIFT, size=(count, 1))
         for name, count in (("sine", sequences), ("validation", VALIDATION))
     }
     shifts["longer"] = shifts["sine"][-LONGER:]

@@ -1,6 +1,6 @@
-"""Sample of the STS Benchmark: 900, 240 and 240 made sentence pairs, laid out as the real archive unpacks.
+"""Sample of the STS Benchmark: 900, 240 and 240 made-up sentence pairs, in the layout of the real archive.
 
-A pair's score is what its two meanings share (grammar.py), judged by five imagined readers who err now and then.
+A pair's score is the similarity of its meanings (grammar.py), averaged over five simulated raters with errors.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 from stages.download.samples import generator, grammar
 
 PAIRS = {"sts-train.csv": 900, "sts-dev.csv": 240, "sts-test.csv": 240}
-#: genre, file, year, how its scores are written, and the columns that some sources carry behind the sentences.
+#: genre, file, year, how its scores are written, and the extra columns that some sources have.
 SOURCES = (
     ("main-captions", "MSRvid", "2012test", "{:.3f}", ()),
     ("main-captions", "images", "2015", "{:.2f}", ()),
@@ -23,9 +23,9 @@ No sentence and no score in it comes from the real data set.
 
 
 def write(folder: Path, seed: int) -> None:
-    """Write stsbenchmark/sts-train.csv, sts-dev.csv and sts-test.csv: tab separated, quotes literal, no heading.
+    """Write stsbenchmark/sts-train.csv, sts-dev.csv and sts-test.csv: tab separated, quotes literal, no header.
 
-    No pair of sentences stands twice, within a file or across them.
+    No pair of sentences occurs twice, within a file or across files.
     """
     random = generator(seed, "stsbenchmark")
     seen: set[tuple[str, str]] = set()
@@ -39,7 +39,7 @@ def write(folder: Path, seed: int) -> None:
             if (first, second) in seen:
                 continue
             seen.add((first, second))
-            # Each source fills one part of the file, as in the real ones.
+            # Each source fills one part of the file, as in the real files.
             genre, file, year, form, extra = SOURCES[len(lines) * len(SOURCES) // count]
             fields = (genre, file, year, f"{len(lines):04d}", form.format(score), first, second, *extra)
             lines.append("\t".join(fields) + "\n")
