@@ -14,7 +14,7 @@ from stages.lib.files import read_yaml
 from stages.lib.results import group_folder, write_group
 from stages.tasks.sts import scoring
 
-EXAMPLES = 200
+EXAMPLES = 400
 
 #: What a question of a report has, besides its checks.
 QUESTION = {"report": "A", "title": "Which?", "quote": "甲", "translation": "first", "reported": "A is lower."}
@@ -71,9 +71,7 @@ class Study:
                         found = scoring.scores(predictions.tolist(), self.targets.tolist())
                         scores |= {f"{split}.{metric}": value for metric, value in found.items()}
                         rows = scoring.outcomes(predictions.tolist(), self.targets.tolist())
-                        tables["outcomes"].append(
-                            rows.assign(run=run, seed=seed, split=split, example=range(EXAMPLES))
-                        )
+                        tables["outcomes"].append(rows.assign(run=run, seed=seed, split=split, example=range(EXAMPLES)))
                 if self.curves[run]:
                     tables["histories"].append(pd.DataFrame(self.curves[run][seed]).assign(run=run, seed=seed))
                 seeds[str(seed)] = {"scores": scores, "seconds": 10.0 * (seed + 1)}
