@@ -29,7 +29,7 @@ test: setup
 	$(ACTIVATE) && pytest
 
 lint: setup
-	$(ACTIVATE) && ruff check . && ruff format --check .
+	$(ACTIVATE) && ruff check . && ruff format --check . && mypy
 
 # Pins every platform and Python version at once; no package index is named in the result.
 lock:

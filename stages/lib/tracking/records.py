@@ -252,7 +252,7 @@ def file_digest(path: Path) -> str:
     return sha256(path.read_bytes()) if path.is_file() else ""
 
 
-def reason(error: BaseException) -> str:
+def reason(error: BaseException | str) -> str:
     """An error in one line."""
     text = f"{error} is missing" if isinstance(error, KeyError) else getattr(error, "strerror", None) or str(error)
     return " ".join(text.split())[:300] or type(error).__name__

@@ -69,9 +69,9 @@ class Store:
 
     def _send(self, record: Record) -> bool:
         known = [run for run in self.runs(record.task) if run.data.tags.get("key") == record.key]
-        for run in known:
-            if run.data.tags.get("digest") == record.digest:
-                self.run_ids[record.key] = run.info.run_id
+        for sent in known:
+            if sent.data.tags.get("digest") == record.digest:
+                self.run_ids[record.key] = sent.info.run_id
                 return False
         history = record.history()
         points = curves(history)
@@ -117,19 +117,18 @@ class Store:
         if not scored:
             return
         run_id = self.run_ids[(max if higher_is_better else min)(scored, key=lambda key: scored[key])]
-        outputs = self.client.get_run(run_id).outputs.model_outputs
+        outputs = self.client.get_run(run_id).outputs
         name = task if profile == "full" else f"{task}-{profile}"
-        if not outputs:
+        if not outputs or not outputs.model_outputs:
             return
+        model_id = outputs.model_outputs[0].model_id
         if not self.client.search_registered_models(f"name = '{name}'"):
             self.client.create_registered_model(name)
         versions = [
             version for version in self.client.search_model_versions(f"name = '{name}'") if version.run_id == run_id
         ]
-        source = f"models:/{outputs[0].model_id}"
-        version = (versions or [self.client.create_model_version(name, source, run_id, model_id=outputs[0].model_id)])[
-            0
-        ]
+        source = f"models:/{model_id}"
+        version = (versions or [self.client.create_model_version(name, source, run_id, model_id=model_id)])[0]
         self.client.set_registered_model_alias(name, "best", version.version)
         self.client.set_experiment_tag(experiment.experiment_id, tag, state)
 
@@ -144,7 +143,8 @@ class Store:
         return experiment
 
     def _runs(self, task: str) -> list[Run]:
-        found, token = [], ""
+        found: list[Run] = []
+        token = ""
         while token is not None:
             page = self.client.search_runs([self.experiment(task).experiment_id], max_results=1000, page_token=token)
             found, token = [*found, *page], page.token
@@ -152,10 +152,11 @@ class Store:
 
     def _models(self, task: str) -> dict[str, LoggedModel]:
         """Logged models by the run that they come from."""
-        found, token = {}, None
+        found: dict[str, LoggedModel] = {}
+        token: str | None = None
         while True:
             page = self.client.search_logged_models([self.experiment(task).experiment_id], page_token=token)
-            found |= {model.source_run_id: model for model in page}
+            found |= {model.source_run_id: model for model in page if model.source_run_id}
             if not (token := page.token):
                 return found
 
@@ -234,7 +235,7 @@ class Store:
         run_id, common = run.info.run_id, common_folder(self.shared, record)
         model = self.models(record.task).get(run_id)
         if model is None:
-            name = record.name.translate(str.maketrans(dict.fromkeys("/:.%\"'", "-")))
+            name = record.name.translate(dict.fromkeys(map(ord, "/:.%\"'"), "-"))
             about = {"params": record.params, "model_type": record.config["model"]}
             model = self.client.create_logged_model(run.info.experiment_id, name, run_id, **about)
             self.models(record.task)[run_id] = model
