@@ -1,5 +1,6 @@
 """Where a check's small chart puts its intervals, in per cent of the width, and the ticks of the axis below."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -126,8 +127,16 @@ def ticks(low: float, high: float, scale: str = "linear") -> list[tuple[float, s
         unscaled = [UNSCALED[scale](min(max(end, -300.0), 300.0)) for end in (low, high)]
         if unscaled[1] > 3 * unscaled[0] > 0:
             return _ratio_ticks(*unscaled, scale)
-        return [(_rescaled(value, scale), number(value)) for value in _round_values(*unscaled)]
-    return [(value, number(value)) for value in _round_values(low, high)]
+        return [(_rescaled(value, scale), text) for value, text in _labelled(_round_values(*unscaled))]
+    return _labelled(_round_values(low, high))
+
+
+def _labelled(values: Sequence[float]) -> list[tuple[float, str]]:
+    """With as many digits as tell neighbours apart."""
+    size = max(map(abs, values), default=1.0)
+    step = min((b - a for a, b in itertools.pairwise(values)), default=size) or 1.0
+    digits = max(4, 1 + math.ceil(math.log10(size / step)) if size else 4)
+    return [(value, number(value, digits)) for value in values]
 
 
 def _round_values(low: float, high: float) -> list[float]:
