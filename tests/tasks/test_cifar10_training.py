@@ -1,0 +1,171 @@
+"""Training the image networks: augmentation survives a kill, bfloat16 learns as float32 does; and the stages around."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import Call, one_error_line, write_reports
+from lightning_fabric import Fabric
+from PIL import Image
+
+from stages.download.samples import cifar10 as sample
+from stages.lib.config import Limits, Run, make_run
+from stages.lib.results import read_group
+from stages.lib.task import AugmentContext, Batch, Prepared
+from stages.tasks.cifar10.preparation import Settings, prepare
+from stages.tasks.cifar10.training.images import CLASSES
+from stages.tasks.cifar10.training.options import Options
+from stages.tasks.cifar10.training.task import TASK
+from stages.train.loop import Trained, train_seed
+from stages.train.precision import bfloat16_is_fast, resolve
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    folder = tmp_path_factory.mktemp("raw")
+    sample.write(folder, 0)
+    return prepare({"corpus": folder}, Settings())
+
+
+def small(**changes: Any) -> Run:
+    settings = {
+        "widths": [4, 8, 8, 16, 16],
+        "hidden_size": 16,
+        "flip": "random",
+        "crop_padding": 2,
+        "optimizer": "sgd",
+        "momentum": 0.9,
+        "lr": 0.05,
+        "batch_size": 30,
+        "epochs": 2,
+    }
+    return make_run("small", "g", "sample", "cifar10", "simple_cnn", settings | changes, "tests", limits=Limits())
+
+
+def train(
+    run: Run, prepared: Prepared, folder: Path, precision: Any = "32-true", seed: int = 0, seconds: float = 20.0
+) -> Trained:
+    torch.manual_seed(seed)
+    network = TASK.build(run.model, run.network, prepared.metadata)
+    splits = TASK.load(prepared.tensors, prepared.metadata, run.options)
+    fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
+    return train_seed(run, seed, network, splits, fabric, folder / "state.pt", "print", seconds)
+
+
+def test_an_augmented_training_that_was_killed_ends_with_the_same_bytes(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(small(), prepared, tmp_path / "whole")
+
+    class Killed(Exception):
+        pass
+
+    seen = 0
+    augment = type(TASK).augment
+
+    def killed(self: Any, batch: Batch, context: AugmentContext, options: Options) -> Batch:
+        nonlocal seen
+        seen += 1
+        if seen == 12:
+            raise Killed
+        return augment(self, batch, context, options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(TASK), "augment", killed)
+        with pytest.raises(Killed):
+            train(small(), prepared, tmp_path / "again", seconds=0.0)
+    resumed = train(small(), prepared, tmp_path / "again", seconds=0.0)
+    assert resumed.history == whole.history
+    assert all(torch.equal(resumed.weights[name], whole.weights[name]) for name in whole.weights)
+
+
+def test_the_history_has_training_accuracy_and_test_accuracy(prepared: Prepared, tmp_path: Path) -> None:
+    trained = train(small(), prepared, tmp_path)
+    assert len(trained.history) == 3
+    for row in trained.history[1:]:
+        assert {"train_loss", "train_accuracy", "validation_accuracy", "test_accuracy"} <= row.keys()
+        assert 0 <= row["train_accuracy"] <= 1
+    assert all(weight.is_contiguous() for weight in trained.weights.values())
+
+
+def test_auto_means_bfloat16_where_the_device_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for capabilities, fast in (
+        ({"amx_bf16": True}, True),
+        ({"avx512_bf16": True, "amx_bf16": False}, True),
+        ({"avx512_f": True}, False),
+        ({}, False),
+    ):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=capabilities: found)
+        assert bfloat16_is_fast() is fast
+        assert resolve("auto") == ("bf16-mixed" if fast else "32-true")
+        assert resolve("32-true") == "32-true"
+        assert resolve("bf16-mixed") == "bf16-mixed"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for version, fast in (((7, 5), False), ((8, 0), True), ((9, 0), True)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda found=version: found)
+        assert bfloat16_is_fast() is fast
+
+
+@pytest.mark.pipeline
+def test_bfloat16_and_float32_reach_the_same_accuracy_within_noise(tmp_path: Path) -> None:
+    """On more of the sample's drawings, so that both learn: means of two seeds, within twice their standard error."""
+    sample.write(tmp_path, 0, train=200, test=300)
+    drawings = prepare({"corpus": tmp_path}, Settings())
+    run = small(widths=[8, 16, 16, 32, 32], hidden_size=32, epochs=6, schedule="one_cycle", flip="none", crop_padding=0)
+    accuracy: dict[str, list[float]] = {}
+    for precision in ("32-true", "bf16-mixed"):
+        for seed in range(2):
+            trained = train(run, drawings, tmp_path / f"{precision}{seed}", precision, seed)
+            accuracy.setdefault(precision, []).append(trained.history[-1]["test_accuracy"])
+    one, other = map(np.mean, accuracy.values())
+    # Two runs of 300 images each; 0.25 is the largest variance that a hit or miss can have.
+    assert abs(one - other) <= 2 * np.sqrt(2 * 0.25 / (2 * 300))
+    assert min(one, other) > 0.2
+
+
+@pytest.mark.pipeline
+def test_from_the_archive_to_outcomes_and_a_prediction(copy_of_the_code: Path, call: Call) -> None:
+    root = copy_of_the_code
+    (root / "data/sample/raw/cifar10").mkdir(parents=True)
+    sample.write(root / "data/sample/raw/cifar10", 0)
+    identity = {"group": "cnn", "task": "cifar10", "model": "simple_cnn"}
+    run = identity | {"widths": [4, 8, 8, 16, 16], "hidden_size": 16, "test_time_augmentation": True, "batch_size": 50}
+    write_reports(
+        root,
+        {"small-cnn": run},
+        datasets=["cifar10"],
+        tasks={"cifar10": {"corpus": "cifar10", "vectors": "cifar10"}},
+        groups={"cnn": {key: identity[key] for key in ("task", "model")}},
+    )
+    for stage, *words in (
+        ("preprocess", "--task", "cifar10"),
+        ("train", "--run", "small-cnn"),
+        ("evaluate", "--group", "cnn"),
+    ):
+        done = call(stage, "--profile", "sample", *words)
+        assert done.returncode == 0, done.stderr
+    group = read_group("sample", "cnn", root)
+    assert group.scores["data"]["name"] == "sample data (generated)"
+    scores = group.scores["runs"]["small-cnn"]["seeds"]["0"]["scores"]
+    for split, name in (("test", "test."), ("test+augmented", "test.augmented_"), ("validation", "validation.")):
+        rows = group.outcomes[group.outcomes["split"] == split]
+        assert len(rows) == (30 if split == "validation" else 100)
+        assert scores[f"{name}accuracy"] == pytest.approx((rows["prediction"] == rows["target"]).mean())
+        assert scores[f"{name}loss"] == pytest.approx(rows["loss"].mean(), rel=1e-5)
+    assert scores["test.augmented_loss"] != pytest.approx(scores["test.loss"], abs=1e-5)
+    assert len(group.plot_samples("small-cnn")[0]["images"]) == 15
+
+    content = io.BytesIO()
+    Image.new("RGB", (60, 60), "red").save(content, "PNG")
+    (root / "red.png").write_bytes(content.getvalue())
+    done = call("predict", "--run", "small-cnn", "red.png")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()[-10:]
+    assert {line.split()[0] for line in lines} == set(CLASSES)
+    assert sum(float(line.split()[1].rstrip("%")) for line in lines) == pytest.approx(100, abs=1)
+    (root / "red.png").write_bytes(content.getvalue()[:50])
+    one_error_line(call("predict", "--run", "small-cnn", "red.png"), 2, "red.png", "not an image")
