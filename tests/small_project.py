@@ -68,7 +68,7 @@ def small_reports() -> dict[str, dict[str, Any]]:
     check = {"kind": "lower", "statement": "a decaying rate ends lower", "run": BEST, "against": OTHER}
     files["sts.yaml"] = {
         "groups": {BEST: group, FIGURE: group},
-        "runs": {BEST: best, OTHER: best | {"group": FIGURE, "schedule": "constant"}},
+        "runs": {BEST: best, OTHER: best | {"group": FIGURE, "schedule": "constant", "lr": 0.5}},
         "computed": {COUNTS: {"task": "sts", "data": "sts"}},
         "figures": {
             FIGURE: {"kind": "curves", "group": FIGURE, "baseline": BEST, "title": "Rate", "y_label": "MSE", **shown}
@@ -100,7 +100,7 @@ class Project:
         for name, content in small_reports().items():
             write_yaml(folder / "reports" / name, content)
         params = read_yaml(ROOT / "params.yaml")
-        params["networks"] = {params["model"]: {"hidden_size": 8}}
+        params["networks"] = {params["model"]: {"hidden_size": 6}}
         write_yaml(folder / "params.yaml", params)
         (folder / "watch").mkdir()
         (folder / "watch" / "sitecustomize.py").write_text(WATCHER)
