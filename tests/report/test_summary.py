@@ -1,0 +1,76 @@
+"""The blocks of README.md and docs/ that hold results."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stages.lib.errors import InputError
+from stages.lib.files import read_json
+from stages.report.__main__ import report
+from stages.report.summary import filled
+
+HERE = Path("page.md")
+MSE = {"metric": "validation.mse"}
+LOWER = {"kind": "lower", "statement": "a ends lower", "run": "a", "against": "b", **MSE}
+BEST = "{task: Pairs, reported: '1.42', run: a, metric: validation.mse, name: MSE}"
+
+
+@pytest.fixture
+def judged(study: Any) -> tuple[Any, Path]:
+    study.add("a", (0.6, 0.7, 0.8)).add("b", (1.2, 1.2, 1.2))
+    study.ask(LOWER, name="first").ask(LOWER | {"run": "b", "against": "a"}, name="turned")
+    study.write()
+    report("full", study.root)
+    return read_json(study.root / "metrics/full/claims.json"), study.root
+
+
+def block(spec: str, content: str = "") -> str:
+    return f"before\n<!-- results {spec} -->\n{content}<!-- /results -->\nafter\n"
+
+
+def test_a_tasks_statements_are_listed_with_links_into_the_page(judged: Any) -> None:
+    claims, root = judged
+    lines = filled(block("{task: sts}"), HERE, claims, root).splitlines()
+    assert [line.split(" | ")[0] for line in lines if line.startswith("| [")] == [
+        "| [first](results/index.html#first)",
+        "| [turned](results/index.html#turned)",
+    ]
+    assert "**contradicted**" in lines[-3]
+
+
+def test_counts_add_up_and_the_best_is_the_mean_over_seeds(judged: Any) -> None:
+    claims, root = judged
+    text = filled(block(f"[{BEST}]"), HERE, claims, root)
+    assert text.splitlines()[2].startswith("2 statements")
+    seeds = read_json(root / "metrics/full/evaluations/g/scores.json")["runs"]["a"]["seeds"].values()
+    values = np.array([seed["scores"]["validation.mse"] for seed in seeds])
+    assert f"| Pairs | 1.42 | MSE {values.mean():.4g} ± {values.std(ddof=1):.2g}, 3 seeds | a |" in text
+
+
+@pytest.mark.parametrize("spec", ["{task: sts}", f"[{BEST}]"])
+def test_filling_again_changes_nothing_and_text_around_blocks_stays(judged: Any, spec: str) -> None:
+    claims, root = judged
+    text = filled(block(spec, "what was there\n"), HERE, claims, root)
+    assert "what was there" not in text
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert filled(text, HERE, claims, root) == text
+
+
+@pytest.mark.parametrize(
+    ("spec", "word"),
+    [
+        ("", "line 2"),
+        ("{task: [}", "line 2"),
+        ("{task: nothing}", "'nothing'"),
+        (f"[{BEST.replace('run: a', 'run: x')}]", "'x'"),
+        (f"[{BEST.replace('validation.mse', 'test.luck')}]", "test.luck"),
+    ],
+)
+def test_a_block_that_cannot_be_filled_is_one_line(judged: Any, spec: str, word: str) -> None:
+    claims, root = judged
+    with pytest.raises(InputError, match=r"^[^\n]*$") as raised:
+        filled(block(spec), HERE, claims, root)
+    assert word in str(raised.value)
