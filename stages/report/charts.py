@@ -9,6 +9,8 @@ from stages.report.wording import UNSCALED, interval, number
 
 #: Most ticks of an axis; labels have room down to the width of a phone.
 TICKS = 5
+#: Labels of more characters stand at every second tick.
+LONG = 7
 
 
 def chart(check: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -136,7 +138,8 @@ def _labelled(values: Sequence[float]) -> list[tuple[float, str]]:
     size = max(map(abs, values), default=1.0)
     step = min((b - a for a, b in itertools.pairwise(values)), default=size) or 1.0
     digits = max(4, 1 + math.ceil(math.log10(size / step)) if size else 4)
-    return [(value, number(value, digits)) for value in values]
+    found = [(value, number(value, digits)) for value in values]
+    return found[::2] if len(found) > 3 and max(len(text) for _, text in found) > LONG else found
 
 
 def _round_values(low: float, high: float) -> list[float]:

@@ -215,6 +215,8 @@ def found(check: Mapping[str, Any]) -> str:
 
 def beside(check: Mapping[str, Any], has_chart: object) -> str:
     """What a check's chart leaves to be said, as sentences: the value of each side, or the number asked for."""
+    if check["kind"] == "exact":
+        return f"Found: {found(check)}. "
     if not has_chart:
         return f"{found(check)}. " if check["reason"] != found(check) else ""
     sides = [side for side in check["sides"] if side["values"]]

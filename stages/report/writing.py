@@ -140,7 +140,7 @@ def _pair(part: Finding, check: BaseCheck, labels: "Mapping[str, str]") -> dict[
     first, second = part.information["pair"]
     names = [labels.get(run, run) for run in check.runs]
     return {
-        "label": f"{names[first]} − {names[second]}",
+        "label": f"{names[first]} {'−' if scale_of(check) == 'linear' else '÷'} {names[second]}",
         "adjacent": second - first == 1,
         "outcome": part.outcome,
         "estimate": _estimate(part.estimate),
