@@ -20,7 +20,7 @@ import yaml
 from stages.lib.config import load_reports
 from stages.lib.errors import InputError, run_stage
 from stages.lib.files import read_json, write_text
-from stages.lib.results import read_group
+from stages.lib.results import Group, read_group
 
 BLOCK = re.compile(r"(<!-- results\b(.*?)-->\n).*?(<!-- /results -->)", re.DOTALL)
 
@@ -63,21 +63,31 @@ def counts(judged: Mapping[str, Any]) -> str:
 
 
 def best(entries: Sequence[Mapping[str, Any]], root: Path = Path()) -> str:
-    """A row an entry: task, the report's number, and the run's metric as mean and standard deviation over seeds."""
+    """A row an entry: task, the report's number, and the run's metric (`test.accuracy`, or a curve's last value,
+    `train_loss`) as mean and standard deviation over seeds.
+    """
     groups = load_reports(root).group_of
     lines = ["| task | the report's best | here | run |", "|---|---|---|---|"]
     for entry in entries:
         run, metric = entry["run"], entry["metric"]
         if run not in groups:
             raise InputError(f"results block: {run!r} is no run of reports/")
-        seeds = read_group("full", groups[run], root).scores["runs"].get(run, {}).get("seeds", {})
-        values = [seed["scores"][metric] for seed in seeds.values() if metric in seed["scores"]]
+        values = _values(read_group("full", groups[run], root), run, metric)
         if not values:
             raise InputError(f"results block: {run} has no {metric}; `dvc repro full/dvc.yaml:evaluate@{groups[run]}`")
         spread = f" ± {statistics.stdev(values):.2g}, {len(values)} seeds" if len(values) > 1 else ", one seed"
         number = f"{entry['name']} {statistics.mean(values):.4g}{spread}"
         lines.append(f"| {entry['task']} | {entry['reported']} | {number} | {run} |")
     return "\n".join(lines)
+
+
+def _values(group: Group, run: str, metric: str) -> list[float]:
+    """A metric of each seed; of a curve, a name without a dot, the last value."""
+    seeds = group.scores["runs"].get(run, {}).get("seeds", {})
+    if "." in metric:
+        return [seed["scores"][metric] for seed in seeds.values() if metric in seed["scores"]]
+    histories = [group.history(run, int(seed)) for seed in seeds]
+    return [float(history[metric].dropna().iloc[-1]) for history in histories if metric in history]
 
 
 def statements(judged: Mapping[str, Any], task: str, page: str) -> str:

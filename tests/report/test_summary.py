@@ -49,6 +49,13 @@ def test_counts_add_up_and_the_best_is_the_mean_over_seeds(judged: Any) -> None:
     assert f"| Pairs | 1.42 | MSE {values.mean():.4g} ± {values.std(ddof=1):.2g}, 3 seeds | a |" in text
 
 
+def test_a_name_without_a_dot_is_the_end_of_a_curve(study: Any) -> None:
+    curves = [[{"step": step, "train_loss": loss} for step, loss in enumerate(losses)] for losses in ([3, 2], [5, 4])]
+    study.add("a", curves=curves).write()
+    spec = BEST.replace("validation.mse", "train_loss")
+    assert "MSE 3 ± 1.4, 2 seeds" in filled(block(f"[{spec}]"), HERE, {"verdicts": {}}, study.root)
+
+
 @pytest.mark.parametrize("spec", ["{task: sts}", f"[{BEST}]"])
 def test_filling_again_changes_nothing_and_text_around_blocks_stays(judged: Any, spec: str) -> None:
     claims, root = judged
