@@ -50,7 +50,7 @@ def test_counts_add_up_and_the_best_is_the_mean_over_seeds(judged: Any) -> None:
 
 
 def test_a_name_without_a_dot_is_the_end_of_a_curve(study: Any) -> None:
-    curves = [[{"step": step, "train_loss": loss} for step, loss in enumerate(losses)] for losses in ([3, 2], [5, 4])]
+    curves = [{"step": [1, 2], "train_loss": losses} for losses in ([3, 2], [5, 4])]
     study.add("a", curves=curves).write()
     spec = BEST.replace("validation.mse", "train_loss")
     assert "MSE 3 ± 1.4, 2 seeds" in filled(block(f"[{spec}]"), HERE, {"verdicts": {}}, study.root)
