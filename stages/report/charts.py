@@ -49,7 +49,7 @@ def chart(check: Mapping[str, Any]) -> dict[str, Any] | None:
         "zone": None if zone is None else (place(zone[0]), place(zone[1])),
         "lines": [place(line) for line in lines],
         "ticks": [{"at": place(at), "text": text} for at, text in ticks(low, high, check["scale"])],
-        "axis": _axis(check),
+        "axis": _axis(check) + (", 90 % interval" if check["kind"] in ("equivalent", "reaches") else ""),
     }
 
 
@@ -64,8 +64,14 @@ def _rows(check: Mapping[str, Any]) -> list[dict[str, Any]]:
     elif check["kind"] == "shown":
         found = [(side["label"], side["estimate"], side["values"]) for side in check["sides"]]
     return [
-        {"label": label, "text": interval(estimate, scale), "seeds": seeds}
-        | {key: estimate[key] for key in ("value", "low", "high")}
+        {
+            "label": label,
+            "text": interval(estimate | dict(zip(("low", "high"), estimate["decides"], strict=True)), scale),
+            "seeds": seeds,
+            "value": estimate["value"],
+            "low": estimate["decides"][0],
+            "high": estimate["decides"][1],
+        }
         for label, estimate, seeds in found
         if estimate is not None and estimate["value"] is not None
     ]

@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from stages.lib import statistics
-from stages.lib.questions.checks import BaseCheck, Comparison, Exact, MeasuredCheck, NotBetter
+from stages.lib.questions.checks import BaseCheck, Comparison, Equivalent, Exact, MeasuredCheck, NotBetter, Reaches
 from stages.lib.questions.measures import Side, weights
 from stages.lib.statistics import Estimate, Finding
 from stages.report.checking import Checked
@@ -48,7 +48,7 @@ def describe(results: Results, one: Checked, labels: "Mapping[str, str]", sample
             for run in check.runs
         },
         "sides": [_side(side, measured, check, labels) for side, measured in one.measured],
-        "estimate": None if sample else _estimate(finding.estimate),
+        "estimate": None if sample else _estimate(finding.estimate, _level(check)),
         "detectable": None if sample else finding.detectable,
         "flips_at": None if sample else finding.flips_at,
         "information": {} if sample else _information(finding),
@@ -119,10 +119,19 @@ def _side(side: Side, measured: Measured | None, check: BaseCheck, labels: "Mapp
     )
 
 
-def _estimate(found: Estimate | None) -> dict[str, Any] | None:
+def _level(check: BaseCheck) -> float:
+    """The level of the interval that supports a check: one-sided tests at 5 % go by the 90 % interval."""
+    return 0.90 if isinstance(check, Equivalent | Reaches) else 0.95
+
+
+def _estimate(found: Estimate | None, level: float = 0.95) -> dict[str, Any] | None:
     if found is None or found.value is None:
         return None
+    known = level != 0.95 and found.standard_error is not None and found.degrees is not None
+    low, high = found.limits(level) if known else (found.low, found.high)
     return {
+        "level": level,
+        "decides": [low, high],
         "value": found.value,
         "low": found.low,
         "high": found.high,
@@ -143,7 +152,7 @@ def _pair(part: Finding, check: BaseCheck, labels: "Mapping[str, str]") -> dict[
         "label": f"{names[first]} {'−' if scale_of(check) == 'linear' else '÷'} {names[second]}",
         "adjacent": second - first == 1,
         "outcome": part.outcome,
-        "estimate": _estimate(part.estimate),
+        "estimate": _estimate(part.estimate, _level(check)),
         "detectable": part.detectable,
         "information": _information(part),
     }

@@ -126,3 +126,20 @@ def test_lower_bounds_only_make_a_verdict_more_careful(
     curve = {"column": "train_loss", "number": "steps_to", "level": 1.0}
     study.ask({"kind": "lower", "statement": "s", "run": "a", "against": "b", "curve": curve})
     assert judged()["q"]["checks"][0]["outcome"] == outcome
+
+
+def test_a_run_that_is_cut_short_is_not_called_faster(study: Any, judged: Any) -> None:
+    """a is above the level when it ends after 30 steps; b gets there after about 42."""
+
+    def curves(scale: float, end: float) -> list[dict[str, Any]]:
+        x = X[end >= X]
+        y = [2 * np.exp(-x / scale) + shift * x / 1e4 for shift in (0.0, 0.5, 1.0)]
+        return [{"step": x.tolist(), "epoch": x.tolist(), "train_loss": values.tolist()} for values in y]
+
+    study.add("a", curves=curves(400, 30)).add("b", curves=curves(60, 100))
+    curve = {"column": "train_loss", "number": "steps_to", "level": 1.0}
+    for name, kind in (("q", "lower"), ("turned", "higher")):
+        study.ask({"kind": kind, "statement": "s", "run": "a", "against": "b", "curve": curve}, name=name)
+    claims = judged()
+    assert {claim["verdict"] for claim in claims.values()} == {"inconclusive"}
+    assert "lower bound" in claims["q"]["checks"][0]["reason"]

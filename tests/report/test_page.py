@@ -11,7 +11,8 @@ from lxml import html
 
 from stages.lib.errors import InputError
 from stages.report.__main__ import markdown, report
-from stages.report.charts import ticks
+from stages.report.charts import chart, ticks
+from stages.report.judging import judge_all
 from stages.report.wording import interval, number, unscaled
 
 MSE = {"metric": "validation.mse"}
@@ -115,26 +116,56 @@ def test_every_chart_has_an_axis_with_a_name_and_ticks_in_order(page: Any) -> No
     _, tree = page
     charts = tree.find_class("chart")
     assert len(charts) == 6
-    for chart in charts:
-        places = [float(mark.get("style")[5:-1]) for mark in chart.xpath(".//span[@class='scale']/span")]
+    for one in charts:
+        places = [float(mark.get("style")[5:-1]) for mark in one.xpath(".//span[@class='scale']/span")]
         assert len(places) >= 2
         assert places == sorted(places)
-        assert text(chart.find_class("name")[0])
+        assert text(one.find_class("name")[0])
 
 
 def test_dots_lie_where_the_axis_says(page: Any) -> None:
     """From the ticks' places and labels the dot's place gives the number that stands beside it."""
     _, tree = page
-    for chart in tree.find_class("chart"):
+    for one in tree.find_class("chart"):
         marks = [
             (float(m.get("style")[5:-1]), float(text(m).replace("−", "-")))
-            for m in chart.xpath(".//span[@class='scale']/span")
+            for m in one.xpath(".//span[@class='scale']/span")
         ]
         (x0, v0), (x1, v1) = marks[0], marks[-1]
-        for line in chart.xpath("./div[@class='line']"):
+        for line in one.xpath("./div[@class='line']"):
             place = float(line.find_class("dot")[0].get("style")[5:-1])
             value = float(text(line.find_class("value")[0]).split()[0].replace("−", "-"))
             assert v0 + (place - x0) * (v1 - v0) / (x1 - x0) == pytest.approx(value, abs=0.02 * (v1 - v0))
+
+
+def test_a_check_is_supported_where_its_intervals_lie_in_the_zone(study: Any) -> None:
+    study.add("a", (0.7, 0.7, 0.7)).add("b", (1.2, 1.2, 1.2)).add("c", (0.71, 0.7, 0.69))
+    why = {"because": "ours", "assumed_spread": {"seeds": 0.01}}
+    near = {"kind": "equivalent", "statement": "s", "margin": 0.3, **why, **MSE}
+    no_better = {"kind": "not_better", "statement": "s", "margin": 0.1, **why, **MSE}
+    pearson = {"metric": "validation.pearson"}
+    study.ask(
+        LOWER,
+        LOWER | {"kind": "higher", "run": "b", "against": "a"},
+        LOWER | {"run": "b", "against": "a"},
+        {"kind": "rising", "statement": "s", "order": ["a", "b"], **MSE},
+        {"kind": "rising", "statement": "s", "order": ["b", "a"], **MSE},
+        near | {"among": ["a", "c"]},
+        near | {"among": ["a", "b"]},
+        no_better | {"run": "b", "against": "a"},
+        no_better | {"run": "a", "against": "b"},
+        no_better | pearson | {"run": "b", "against": "a"},
+        no_better | pearson | {"run": "a", "against": "b"},
+        {"kind": "reaches", "statement": "s", "run": "a", "at_most": 1.0, "because": "ours", **MSE},
+        {"kind": "reaches", "statement": "s", "run": "a", "at_least": 1.0, "because": "ours", **MSE},
+    )
+    checks = judge_all("full", study.write(), study.root)["claims"]["q"]["checks"]
+    assert {check["outcome"] for check in checks} >= {"supported", "contradicted"}
+    for check in checks:
+        picture = chart(check)
+        low, high = picture["zone"]
+        inside = all(low <= row["from"] and row["to"] <= high for row in picture["rows"])
+        assert inside == (check["outcome"] == "supported"), (check["kind"], picture)
 
 
 def test_nothing_is_loaded_from_elsewhere(page: Any) -> None:
