@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stages.report.wording import UNSCALED, interval, number
+from stages.report.numbers import UNSCALED, interval, number
 
 #: Most ticks of an axis; labels have room down to the width of a phone.
 TICKS = 5

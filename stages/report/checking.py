@@ -29,7 +29,8 @@ from stages.lib.questions.checks import (
 from stages.lib.questions.measures import Side, weights
 from stages.lib.statistics import Finding
 from stages.report.curves import spread_around
-from stages.report.measurements import SCALES, Measured, Results, Unavailable, constant, same_examples
+from stages.report.measured import SCALES, Measured, Unavailable, constant, same_examples
+from stages.report.measurements import Results
 
 if TYPE_CHECKING:
     from stages.lib.questions import Question

@@ -9,6 +9,7 @@ from stages.lib import statistics
 from stages.lib.errors import InputError
 from stages.lib.questions.measures import CurveNumber, Level
 from stages.lib.statistics.curves import FEWEST_POINTS, NoValue
+from stages.report.measured import Unavailable
 
 if TYPE_CHECKING:
     from stages.lib.questions import Question
@@ -48,8 +49,6 @@ def read_curve(
     """One number of one seed's curve. Raises Unavailable where the curve does not give it, InputError for a column that
     the history does not have.
     """
-    from stages.report.measurements import Unavailable
-
     try:
         curve = load_curve(results, wanted, run, seed)
         if wanted.needs is not None and curve.x[-1] < wanted.needs:

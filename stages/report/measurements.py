@@ -5,17 +5,13 @@ Nothing here reads models/: a run that was never trained on this machine is judg
 """
 
 import difflib
-import itertools
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
-from stages.lib import statistics
 from stages.lib.errors import InputError
 from stages.lib.questions.checks import MeasuredCheck
 from stages.lib.questions.measures import Measure, Quantity, Scale, Side, weights
@@ -23,43 +19,23 @@ from stages.lib.results import Group, MetricDefinition, group_folder, read_group
 from stages.lib.statistics import Measurements
 from stages.lib.task import task_module
 from stages.report.curves import read_curve
+from stages.report.measured import (
+    NO_OUTCOMES,
+    NOT_TRAINED,
+    Measured,
+    Unavailable,
+    by_example,
+    labels_of_examples,
+    of_seeds,
+    scaled,
+    weighted,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from stages.lib.config import Profile, Reports
     from stages.lib.questions import Question
-
-SCALES: dict[Scale, Callable[[float], float]] = {
-    "linear": float,
-    "log": math.log,
-    "log2": math.log2,
-    "log10": math.log10,
-}
-NOT_TRAINED = "not trained yet"
-NO_OUTCOMES = "outcomes by example are not stored"
-
-
-class Unavailable(Exception):
-    """A run has no such number. The message says why, for the page."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A number of every seed, of one run or of several added up.
-
-    complete: no seed's number is a lower bound, as that of a curve that never reached a level is.
-    labels: what the examples are, as bytes of their targets; runs are compared by example only where it is the same.
-    """
-
-    measurements: Measurements
-    complete: bool = True
-    labels: bytes | None = None
-
-    @property
-    def by_example(self) -> bool:
-        """Whether outcomes by example count in its error."""
-        return self.measurements.size is not None
 
 
 class Results:
@@ -198,36 +174,36 @@ class Results:
         parts = [self._measured(question, check, run) for run in weights(side)]
         if isinstance(side, str):
             return parts[0]
-        return _weighted(parts, list(weights(side).values()))
+        return weighted(parts, list(weights(side).values()))
 
     def _measured(self, question: "Question", check: MeasuredCheck, run: str) -> Measured:
         found = self._quantity(question, check, check, run)
         if check.minus is None:
             return found
-        return _weighted([found, self._quantity(question, check, check.minus, run)], [1.0, -1.0])
+        return weighted([found, self._quantity(question, check, check.minus, run)], [1.0, -1.0])
 
     def _quantity(self, question: "Question", check: MeasuredCheck, quantity: Quantity, run: str) -> Measured:
         if quantity.metric is not None:
             return self._metric(run, quantity.metric, quantity.scale)
         if quantity.timing is not None:
-            return _of_seeds(_scaled(self._timing(check, run, quantity.timing), quantity.scale))
+            return of_seeds(scaled(self._timing(check, run, quantity.timing), quantity.scale))
         values = [read_curve(self, question, check, quantity.curve, run, seed) for seed in self.seeds(run)]
         if not values:
             raise Unavailable(NOT_TRAINED)
-        numbers = _scaled([value.value for value in values], quantity.scale)
+        numbers = scaled([value.value for value in values], quantity.scale)
         return Measured(Measurements(np.array(numbers)), all(value.reached for value in values))
 
     def _metric(self, run: str, metric: str, scale: Scale) -> Measured:
         values = list(self.score(run, metric).values())
         definition = self.definition(run, metric)
         if scale != "linear" or definition is None or definition.kind == "seed" or not np.isfinite(values).all():
-            return _of_seeds(_scaled(values, scale))
+            return of_seeds(scaled(values, scale))
         outcomes = self._outcomes(run, metric)
         if outcomes is None:
             raise Unavailable(NO_OUTCOMES)
         table = by_example(definition, outcomes)
         try:
-            return Measured(replace(table, seeds=np.array(values)), labels=_labels(definition, outcomes[0]))
+            return Measured(replace(table, seeds=np.array(values)), labels=labels_of_examples(definition, outcomes[0]))
         except ValueError as error:
             group = self.group(run)
             raise InputError(
@@ -266,96 +242,3 @@ class Results:
         made = [seed.get("provenance", {}) for seed in entry["seeds"].values()]
         devices = sorted({(str(one.get("device")), str(one.get("threads"))) for one in made})
         return (*devices, entry.get("precision"))
-
-
-def by_example(definition: MetricDefinition, outcomes: "list[pd.DataFrame]") -> Measurements:
-    """A metric of S seeds from their outcomes; raises InputError where columns are missing."""
-    for name in definition.columns:
-        if any(name not in rows for rows in outcomes):
-            raise InputError(f"outcomes.parquet has no column {name!r}; evaluate the group again")
-    columns = [np.stack([rows[name].to_numpy(float) for rows in outcomes]) for name in definition.columns]
-    if definition.kind == "mean":
-        return Measurements(columns[0].mean(axis=1), examples=columns[0])
-    if definition.kind in ("pearson", "spearman"):
-        if definition.kind == "spearman":
-            columns = [stats.rankdata(column, axis=1) for column in columns]
-        table, metric = statistics.moments(*columns), statistics.pearson_from_moments
-    else:
-        table = np.stack(columns, axis=-1)
-        metric = {
-            "precision": statistics.precision_from_counts,
-            "recall": statistics.recall_from_counts,
-            "f1": statistics.f1_from_counts,
-        }[definition.kind]
-    return Measurements(metric(table.sum(axis=1)), table=table, metric=metric)
-
-
-def constant(value: float, like: Measured) -> Measured:
-    """A number that is known exactly, with the seeds and examples of what it is compared with."""
-    m = like.measurements
-    seeds = np.full(len(m.seeds), value)
-    if m.size is None:
-        found = Measurements(seeds)
-    elif m.examples is not None:
-        found = Measurements(seeds, examples=np.full((len(seeds), m.size), value))
-    else:
-        table = np.zeros((len(seeds), m.size, 1))
-        found = Measurements(seeds, table=table, metric=lambda sums: np.full(sums.shape[:-1], value))
-    return Measured(found, labels=like.labels)
-
-
-def same_examples(a: Measured, b: Measured) -> bool:
-    """Whether two runs were scored on the same examples, by which they can be paired."""
-    return a.measurements.size == b.measurements.size and a.labels == b.labels
-
-
-def _labels(definition: MetricDefinition, rows: "pd.DataFrame") -> bytes | None:
-    """What tells examples apart whatever a run made of them: their targets, or how many terms there were to find."""
-    if "target" in rows:
-        return rows["target"].to_numpy().tobytes()
-    if definition.kind in ("precision", "recall", "f1"):
-        found, _, missed = (rows[name].to_numpy() for name in definition.columns)
-        return (found + missed).tobytes()
-    return None
-
-
-def _weighted(parts: list[Measured], factors: list[float]) -> Measured:
-    """The weighted sum of several numbers, seed by seed; runs have as many seeds as the one with the fewest.
-
-    Which seeds of independent runs are added does not matter: the variance of the sum is that of independent parts.
-    """
-    count = min(len(part.measurements.seeds) for part in parts)
-    complete = all(part.complete for part in parts)
-    runs = [part.measurements for part in parts]
-    seeds = _sum(factors, (run.seeds[:count] for run in runs))
-    labels = parts[0].labels
-    if runs[0].size is None or not all(same_examples(parts[0], part) for part in parts):
-        return Measured(Measurements(seeds), complete)
-    if all(run.examples is not None for run in runs):
-        return Measured(
-            Measurements(seeds, examples=_sum(factors, (run.examples[:count] for run in runs))), complete, labels
-        )
-    widths = np.cumsum([0, *(run.table.shape[-1] for run in runs)])
-
-    def metric(sums: np.ndarray) -> np.ndarray:
-        pieces = (sums[..., start:stop] for start, stop in itertools.pairwise(widths))
-        return _sum(factors, (run.metric(piece) for run, piece in zip(runs, pieces, strict=True)))
-
-    table = np.concatenate([run.table[:count] for run in runs], axis=-1)
-    return Measured(Measurements(seeds, table=table, metric=metric), complete, labels)
-
-
-def _sum(factors: list[float], arrays: Iterable[np.ndarray]) -> np.ndarray:
-    return sum(factor * array for factor, array in zip(factors, arrays, strict=True))
-
-
-def _of_seeds(values: list[float]) -> Measured:
-    if not values:
-        raise Unavailable(NOT_TRAINED)
-    return Measured(Measurements(np.array(values)))
-
-
-def _scaled(values: list[float], scale: Scale) -> list[float]:
-    if scale != "linear" and not all(value > 0 for value in values):
-        raise Unavailable("a value is not above 0 and has no logarithm")
-    return [SCALES[scale](value) for value in values]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from stages.lib.questions import OURS
 from stages.report import verdicts
 from stages.report.charts import chart
-from stages.report.wording import beside, capitalized, detectable, flips_at, number, words
+from stages.report.numbers import number
+from stages.report.wording import beside, capitalized, detectable, flips_at, words
 
 if TYPE_CHECKING:
     from stages.lib.config import Reports

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 from stages.lib import statistics
 from stages.lib.questions import figures_of
 from stages.lib.questions.checks import Agrees, Shown, leaves
-from stages.report.measurements import Results, Unavailable
+from stages.report.measured import Unavailable
+from stages.report.measurements import Results
 
 if TYPE_CHECKING:
     from stages.lib.questions import Question

@@ -8,8 +8,10 @@ from stages.lib.questions.checks import BaseCheck, Comparison, Equivalent, Exact
 from stages.lib.questions.measures import Side, weights
 from stages.lib.statistics import Estimate, Finding
 from stages.report.checking import Checked
-from stages.report.measurements import NO_OUTCOMES, NOT_TRAINED, Measured, Results, Unavailable
-from stages.report.wording import measure_name, rule, scale_of, side_name, unscaled
+from stages.report.measured import NO_OUTCOMES, NOT_TRAINED, Measured, Unavailable
+from stages.report.measurements import Results
+from stages.report.numbers import unscaled
+from stages.report.wording import measure_name, rule, scale_of, side_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ from stages.lib.errors import InputError
 from stages.report.__main__ import markdown, report
 from stages.report.charts import chart, ticks
 from stages.report.judging import judge_all
-from stages.report.wording import interval, number, unscaled
+from stages.report.numbers import interval, number, unscaled
 
 MSE = {"metric": "validation.mse"}
 LOWER = {"kind": "lower", "statement": "a ends lower", "run": "a", "against": "b", **MSE}

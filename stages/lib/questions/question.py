@@ -49,7 +49,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from stages.lib.config_model import Id, Strict
-from stages.lib.questions.checks import Agrees, BaseCheck, Bearing, Check, Combined, Exact, leaves
+from stages.lib.questions.base import BaseCheck, Bearing
+from stages.lib.questions.checks import Agrees, Check, Exact, leaves
 
 OURS = "ours"
 
@@ -215,6 +216,3 @@ class Departure(Strict):
             name is None or not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
             for name, patterns in ((about[key], getattr(self, key)) for key in about)
         )
-
-
-__all__ = ["OURS", "Combined", "Departure", "Question", "Replacement", "ReportTest", "ReportedNumber", "counts"]
