@@ -363,5 +363,6 @@ def test_yaml_means_the_same_to_dvc(monkeypatch: pytest.MonkeyPatch) -> None:
     from dvc_objects.fs.local import LocalFileSystem
 
     monkeypatch.chdir(ROOT)
-    for path in [*sorted((ROOT / "reports").glob("*.yaml")), ROOT / "params.yaml", ROOT / "full" / "params.yaml"]:
+    others = ("params.yaml", "full/params.yaml", "stages/download/catalogue.yaml")
+    for path in [*sorted((ROOT / "reports").glob("*.yaml")), *(ROOT / name for name in others)]:
         assert load_path(str(path), LocalFileSystem()) == read_yaml(path), path
