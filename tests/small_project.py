@@ -15,6 +15,7 @@ from conftest import write_yaml
 from stages.lib.files import ROOT, read_yaml
 
 BEST, OTHER, FIGURE, COUNTS = "A-sts-best", "A-sts-lr-1", "A-sts-lr", "sts-counts"
+FULL = ("full/dvc.yaml", "full/params.yaml")
 STAGES = {
     "validate",
     *("download@stsbenchmark", "download@glove", "preprocess@sts"),
@@ -93,10 +94,8 @@ class Project:
         for name in ("stages", ".dvc/plots"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "full").mkdir()
-        for name in ("dvc.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore", "full/params.yaml"):
+        for name in ("dvc.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore", *FULL):
             shutil.copyfile(ROOT / name, folder / name)
-        for link in ("dvc.yaml", "reports"):
-            (folder / "full" / link).symlink_to(Path("..", link))
         for name, content in small_reports().items():
             write_yaml(folder / "reports" / name, content)
         params = read_yaml(ROOT / "params.yaml")

@@ -309,8 +309,9 @@ def test_every_knob_of_the_study_is_one_that_it_depends_on() -> None:
 
 
 def test_both_pipelines_have_one_definition() -> None:
-    assert (ROOT / "full" / "dvc.yaml").resolve() == ROOT / "dvc.yaml"
-    assert (ROOT / "full" / "reports").resolve() == ROOT / "reports"
+    text = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
+    copy = text.replace("\n  - reports/", "\n  - ../reports/")
+    assert (ROOT / "full" / "dvc.yaml").read_text(encoding="utf-8") == copy, "run `make full/dvc.yaml`"
     listed = {Path(name).name for name in read_yaml(ROOT / "dvc.yaml")["vars"]}
     assert listed == {path.name for path in (ROOT / "reports").glob("*.yaml")}
     sample, full = (read_yaml(ROOT / name) for name in ("params.yaml", "full/params.yaml"))
