@@ -132,7 +132,7 @@ def path(study: Any) -> Path:
     }
     readings = {"separate": {"because": "of the start"}, "shared": {"suffix": "-shared"}}
     study.ask(LOWER, name="first", title="Zebras?", readings=readings, metrics=["validation.mse", "test.pearson"])
-    study.ask(LOWER | {"run": "b", "against": "a"}, name="second", title="Apes?")
+    study.ask(LOWER | {"run": "b", "against": "a"}, name="second", title="Apes?", metrics=["test.mse"])
     study.ask(LOWER | {"against": "c"}, name="third", title="Bees?")
     study.ask(LOWER | {"run": "a-shared", "against": "a"}, name="fourth", title="Cows?")
     study.ask(LOWER, name="fifth", title="Dogs?", report="ours", quote="", reported="")
