@@ -15,13 +15,16 @@ class Stopped(Exception):
     pass
 
 
+def stop_after_writing(path: Path) -> None:
+    path.write_text("half")
+    raise Stopped
+
+
 def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "new" / "file.txt"
     write_text(path, "first")
     with pytest.raises(Stopped), atomic_file(path) as temporary:
-        temporary.write_text("sec")
-        assert path.read_text() == "first"
-        raise Stopped
+        stop_after_writing(temporary)
     assert path.read_text() == "first"
     write_text(path, "second")
     assert [(found.name, found.read_text()) for found in path.parent.iterdir()] == [("file.txt", "second")]
@@ -33,8 +36,7 @@ def test_a_folder_that_fails_leaves_the_folder_as_it_was(tmp_path: Path) -> None
         (temporary / "a").write_text("first")
         assert not path.exists()
     with pytest.raises(Stopped), atomic_folder(path) as temporary:
-        (temporary / "b").write_text("second")
-        raise Stopped
+        stop_after_writing(temporary / "b")
     assert [found.name for found in path.iterdir()] == ["a"]
     with atomic_folder(path) as temporary:
         (temporary / "b").write_text("second")
