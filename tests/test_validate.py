@@ -1,4 +1,4 @@
-"""All of reports.yaml is checked before work starts."""
+"""All of reports/ and params.yaml is checked before work starts."""
 
 import copy
 from collections.abc import Callable
@@ -6,77 +6,92 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from conftest import Call, one_error_line
+from conftest import Call, one_error_line, write_params, write_yaml
 
-from stages.lib.files import ROOT, read_yaml
+from stages.lib.config import load_reports
 from stages.lib.errors import InputError
+from stages.lib.files import ROOT, read_yaml
 from stages.validate import validate
 
-REPORTS: dict[str, Any] = read_yaml(ROOT / "reports.yaml")
+FILES: dict[str, dict[str, Any]] = {path.name: read_yaml(path) for path in (ROOT / "reports").glob("*.yaml")}
 
 
-def broken(*path: str, value: Any) -> dict[str, Any]:
-    """reports.yaml with another value at this place, for this place alone (anchors make parts shared)."""
-    content = copy.deepcopy(REPORTS)
-    inner: Any = content
-    for key in path[:-1]:
-        inner[key] = copy.deepcopy(inner[key])
-        inner = inner[key]
-    inner[path[-1]] = value
-    return content
+def write(folder: Path, file: str = "", path: tuple[str, ...] = (), value: Any = None) -> None:
+    """reports/ and params.yaml as committed, but for another value at one place (anchors make parts shared)."""
+    write_params(folder)
+    for name, content in FILES.items():
+        if name == file:
+            content = copy.deepcopy(content)
+            inner: Any = content
+            for key in path[:-1]:
+                inner[key] = copy.deepcopy(inner[key])
+                inner = inner[key]
+            inner[path[-1]] = value
+        write_yaml(folder / "reports" / name, content)
 
 
 @pytest.fixture
-def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], None]:
-    def call(content: dict[str, Any]) -> None:
-        (tmp_path / "reports.yaml").write_text(yaml.safe_dump(content))
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def call(*change: Any) -> None:
+        write(tmp_path, *change)
         monkeypatch.chdir(tmp_path)
-        validate(content, "full")
+        for profile in ("sample", "full"):
+            validate(load_reports(), profile)
 
     return call
 
 
-def test_the_reports_are_valid(check: Callable[[dict[str, Any]], None]) -> None:
-    check(REPORTS)
+def test_the_reports_are_valid(check: Callable[..., None]) -> None:
+    check()
+
+
+BEST, OTHER = ("runs", "A-sts-best"), ("runs", "A-sts-lr-1")
+FIGURE, QUESTION = ("figures", "A-sts-lr"), ("questions", "A-sts-lr")
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "words"),
+    ("file", "path", "value", "words"),
     [
-        (("claimz",), {}, ["'claimz' is not known", "claims"]),
-        (("tasks", "sts", "max_lenght"), 3, ["tasks.sts", "'max_lenght' is not known", "max_length"]),
-        (("tasks", "sts", "vectors"), "glov", ["tasks.sts", "vectors = 'glov'", "glove"]),
-        (("runs", "A-sts-best", "batchsize"), 7, ["runs.A-sts-best", "'batchsize' is not known", "settings"]),
-        (("runs", "A-sts-best", "settings", "lr"), 0, ["runs.A-sts-best", "lr = 0"]),
-        (("runs", "A-sts-best", "settings", "network", "head"), "x", ["runs.A-sts-best: network", "head = 'x'"]),
-        (("runs", "A-sts-best", "group"), "A-sts", ["runs.A-sts-best", "group = 'A-sts'"]),
-        (("runs", "A-sts-best", "group"), "cnn", ["runs.A-sts-best", "siamese_lstm", "cifar10"]),
-        (("groups", "cnn", "modell"), "x", ["groups.cnn.modell", "is not known"]),
-        (("figures", "A-sts-lr", "widht"), 3, ["figures.A-sts-lr", "'widht' is not known"]),
-        (("figures", "A-sts-lr", "runs"), {"A-sts-lr-7": "x"}, ["figures.A-sts-lr", "no run 'A-sts-lr-7'"]),
-        (("figures", "A-sts-lr", "baseline"), "A-st", ["figures.A-sts-lr", "A-st"]),
-        (("claims", "A-sts-lr", "figure"), "A-sts-l", ["claims.A-sts-lr", "no figure 'A-sts-l'"]),
-        (("claims", "A-sts-lr", "checks"), [{"metric": "m", "near": 1}], ["claims.A-sts-lr", "within"]),
+        ("sts.yaml", ("claims",), {}, ["unknown key 'claims'", "questions"]),
+        ("common.yaml", ("tasks", "sts", "max_lenght"), 3, ["tasks.sts", "unknown key 'max_lenght'", "settings"]),
+        ("common.yaml", ("tasks", "sts", "settings"), {"max_lenght": 3}, ["tasks.sts", "'max_lenght'", "max_length"]),
+        ("common.yaml", ("tasks", "sts", "vectors"), "glov", ["tasks.sts", "vectors = 'glov'", "glove"]),
+        ("common.yaml", ("tasks", "chess"), {"corpus": "glove"}, ["'chess' is unknown", "sts"]),
+        ("sts.yaml", (*BEST, "batchsize"), 7, ["runs.A-sts-best", "unknown key 'batchsize'", "batch_size"]),
+        ("sts.yaml", (*BEST, "lr"), 0, ["runs.A-sts-best", "lr = 0"]),
+        ("sts.yaml", (*BEST, "head"), "x", ["runs.A-sts-best", "head = 'x'"]),
+        ("sts.yaml", (*OTHER, "group"), "A-sts", ["runs.A-sts-lr-1", "group = 'A-sts'"]),
+        ("sts.yaml", (*OTHER, "group"), "cnn", ["runs.A-sts-lr-1", "siamese_lstm", "cifar10"]),
+        ("cifar10.yaml", ("groups", "cnn", "modell"), "x", ["groups.cnn", "unknown key 'modell'"]),
+        ("cifar10.yaml", ("groups", "new"), {"task": "sts", "model": "siamese_lstm"}, ["groups.new", "no run"]),
+        ("concepts.yaml", ("computed", "cnn"), {"task": "concepts", "data": "sts"}, ["computed.cnn", "groups"]),
+        ("concepts.yaml", ("computed", "x"), {"task": "cifar10", "data": "sts"}, ["'cifar10' has no statements"]),
+        ("sts.yaml", (*FIGURE, "widht"), 3, ["figures.A-sts-lr", "unknown key 'widht'"]),
+        ("sts.yaml", (*FIGURE, "runs"), {"A-sts-lr-7": "x"}, ["figures.A-sts-lr", "A-sts-lr-7"]),
+        ("sts.yaml", (*FIGURE, "baseline"), "A-st", ["figures.A-sts-lr", "A-st"]),
+        ("sts.yaml", (*QUESTION, "figures"), ["A-sts-l"], ["questions.A-sts-lr", "A-sts-l"]),
+        ("sts.yaml", (*QUESTION, "checks"), [{"kind": "near"}], ["questions.A-sts-lr", "near"]),
     ],
 )
 def test_what_a_later_stage_would_refuse_is_refused_at_once(
-    check: Callable[[dict[str, Any]], None], path: tuple[str, ...], value: Any, words: list[str]
+    check: Callable[..., None], file: str, path: tuple[str, ...], value: Any, words: list[str]
 ) -> None:
     with pytest.raises(InputError) as error:
-        check(broken(*path, value=value))
-    assert str(error.value).startswith("reports.yaml")
+        check(file, path, value)
     assert all(word in str(error.value) for word in words), str(error.value)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.pipeline
 def test_the_stage_leaves_nothing_for_reports_that_are_wrong(call: Call, copy_of_the_code: Path) -> None:
-    out = copy_of_the_code / "data/sample/valid.txt"
-    (copy_of_the_code / "reports.yaml").write_text(yaml.safe_dump(broken("runs", "A-sts-best", "seeds", value=9)))
-    one_error_line(call("validate", "--profile", "sample"), 2, "reports.yaml: runs.A-sts-best", "'seeds' is not known")
-    assert not out.exists()
-    (copy_of_the_code / "reports.yaml").write_text(yaml.safe_dump(REPORTS))
-    done = call("validate", "--profile", "sample")
+    outs = [copy_of_the_code / "data" / profile / "valid.txt" for profile in ("sample", "full")]
+    write(copy_of_the_code, "sts.yaml", (*BEST, "seed"), 9)
+    one_error_line(call("validate"), 2, "reports/sts.yaml: runs.A-sts-best", "unknown key 'seed'")
+    assert not any(out.exists() for out in outs)
+    write(copy_of_the_code)
+    (copy_of_the_code / "full/params.yaml").write_text("profile: [\n")
+    one_error_line(call("validate"), 2, "full/params.yaml, line 2")
+    write_params(copy_of_the_code)
+    done = call("validate")
     assert done.returncode == 0, done.stderr
-    assert out.is_file()
+    assert len({out.read_bytes() for out in outs}) == 1
