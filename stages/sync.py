@@ -6,6 +6,7 @@
 import argparse
 import fcntl
 import logging
+import sqlite3
 import tempfile
 import time
 import warnings
@@ -60,24 +61,24 @@ def sync_profiles(profiles: Sequence[Profile], study: bool = False, live: bool =
         return 0, [f"MLflow at {uri} cannot be reached ({problem}); what it lacks is sent the next time"]
     lock = (artifacts or project_root() / "mlartifacts") / ".lock"
     lock.parent.mkdir(exist_ok=True)
+    sent = 0
     with lock.open("w") as file, tempfile.TemporaryDirectory() as shared:
         fcntl.flock(file, fcntl.LOCK_EX)  # two at a time could send a run twice; the lock ends with the process
-        if artifacts and (old := repair_locations(artifacts)):
-            problems.append(f"MLflow kept its files in {old}; they are now looked for in {artifacts.parent}")
+        try:
+            if artifacts and (old := repair_locations(artifacts)):
+                problems.append(f"MLflow kept its files in {old}; it now finds them in {artifacts.parent}")
+        except sqlite3.Error as error:
+            return 0, [f"MLflow at {uri} cannot be used ({error})"]
         from stages.lib.tracking.store import FAILURES, Store
 
         try:
-            sent = 0
             for profile in profiles:
                 store = Store(artifacts, Path(shared), problems)
-                records = read_records(profile, problems, study)
-                sent += store.send_all(records)
-                for task in sorted({record.task for record in records if not study}):
-                    store.register_best(task, profile, records)
+                sent += store.send_all(profile, read_records(profile, problems, study))
                 for checkpoint in sorted(Path("models", ".resume").glob(f"{profile}-*.pt")) if live else ():
                     _send_live(store, profile, checkpoint)
         except FAILURES as error:
-            problems.append(f"cannot be used ({reason(error)})")
+            problems.append(f"MLflow at {uri} cannot be used ({reason(error)})")
     return sent, problems
 
 

@@ -81,6 +81,7 @@ def read_records(profile: Profile, problems: list[str], study: bool = False) -> 
     """Every seed of a profile that is on disk, or of the experiment under study alone. `problems` gains a line for each
     output that cannot be read.
     """
+    file_digest.cache_clear()
     records: list[Record] = []
     evaluated, purposes = ({}, {}) if study else (_evaluations(profile, problems), _purposes(profile, problems))
     folders = Path("models", profile).glob(f"{STUDY}/{STUDY}" if study else "[!.]*/[!.]*")
@@ -112,6 +113,7 @@ def _record(
     shaped = sha256(json.dumps([config, data.get("sha256")], sort_keys=True).encode())
     weights = history.with_name("weights.safetensors")
     note = [f"**{run}**, seed {seed}: {f'`{model}` trained on' if model else 'computed from'} {data['name']}.", ""]
+    note += ["- Its settings: `dvc exp apply <name of this run>`"] if run == STUDY else []
     note += [f"- Remake it: {remedy(profile, stage)}"]
     note += [f"- Use it: `python -m stages.predict --profile {profile} --run {run} …`"] if model else []
     tags = {"profile": profile, "group": group, "run": run, "data": data["name"], **purpose.tags, "dvc.stage": stage}
@@ -190,33 +192,30 @@ def _purposes(profile: Profile, problems: list[str]) -> dict[str, Purpose]:
         results = next((folder for folder in _results(profile)[::-1] if (folder / "claims.json").is_file()), Path())
         claims = read_json(results / "claims.json")["claims"] if results.name else {}
         for name, question in questions.items():
-            claim, own_figures = claims.get(name, {}), question.get("figures", [name] if name in figures else [])
-            shown = {figure: [*figures[figure]["runs"]] for figure in own_figures}
-            runs = {name, *_words(question), *(run for shown_runs in shown.values() for run in shown_runs)}
-            runs |= {run + suffix for suffix in _words(question, "suffix") for run in runs}
-            verdict = claim.get("verdict") or "no verdict"
-            words = [f"- **{name}** (report {question['report']}): {question['title']}", verdict, claim.get("found")]
-            for purpose in (found[run] for run in runs):
-                purpose.tags[f"question.{name}"] = verdict
-                purpose.lines.append(" — ".join(filter(None, words)))
-            for figure, shown_runs in shown.items():
+            shown = {figure: figures[figure]["runs"] for figure in question.get("figures") or {name} & {*figures}}
+            others = [entry for kind in ("readings", "alternatives") for entry in question.get(kind, {}).values()]
+            runs = {name, *_words(question), *(run for labels in shown.values() for run in labels)}
+            runs |= {run + entry["suffix"] for entry in others if "suffix" in entry for run in runs}
+            verdict = claims.get(name, {}).get("verdict") or "no verdict"
+            words = [f"- **{name}** (report {question['report']}): {question['title']}", verdict]
+            words += filter(None, [claims.get(name, {}).get("found")])
+            for run in runs:
+                found[run].tags[f"question.{name}"] = verdict
+                found[run].lines.append(" — ".join(words))
+            for figure, labels in shown.items():
                 path = results / "figures" / f"{figure}.svg"
-                for run in shown_runs if path.is_file() else ():
+                for run in labels if path.is_file() else ():
                     found[run].figures.add(path)
     return found
 
 
-def _words(entry: Any, key: str | None = None) -> set[str]:
-    """Every key and text in an entry, the ids of its runs among them; or only what stands under `key`."""
+def _words(entry: Any) -> set[str]:
+    """Every key and text of an entry; the ids of its runs are among them."""
     if isinstance(entry, Mapping):
-        return {
-            word
-            for name, value in entry.items()
-            for word in _words(value, None if name == key else key) | ({name} if key is None else set())
-        }
+        return {*entry, *_words([*entry.values()])}
     if isinstance(entry, list):
-        return {word for value in entry for word in _words(value, key)}
-    return {entry} if isinstance(entry, str) and key is None else set()
+        return {word for value in entry for word in _words(value)}
+    return {entry} if isinstance(entry, str) else set()
 
 
 def curves(history: "pd.DataFrame") -> dict[str, list[Point]]:
@@ -255,7 +254,7 @@ def file_digest(path: Path) -> str:
 def reason(error: BaseException | str) -> str:
     """An error in one line."""
     text = f"{error} is missing" if isinstance(error, KeyError) else getattr(error, "strerror", None) or str(error)
-    return " ".join(text.split())[:300] or type(error).__name__
+    return " ".join(text.partition("[SQL:")[0].split())[:300] or type(error).__name__
 
 
 @contextmanager

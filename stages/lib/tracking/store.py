@@ -1,8 +1,8 @@
 """Records into MLflow; the one module that writes there. It runs in the process of `python -m stages.sync` alone.
 
-One MLflow experiment a task, one MLflow run a seed. A run is found by its tags `key` (settings and data) and `history`
-(a hash of its curves) and gains what it lacks; the tag `digest`, set last, says that it lacks nothing. Another history
-under the same key (other code, another machine) is another run.
+One MLflow experiment a task, one MLflow run a seed. A run is found by its tag `training` (a record's key and a hash of
+its curves) and gains what it lacks; the tag `synced`, set last, says that it lacks nothing. Another history under the
+same key (other code, another machine) is another run.
 """
 
 import json
@@ -44,43 +44,48 @@ class Store:
 
     def __init__(self, artifacts: Path | None, shared: Path, problems: list[str]) -> None:
         self.client, self.artifacts, self.shared, self.problems = MlflowClient(), artifacts, shared, problems
+        self.client.search_experiments(max_results=1)  # raises where the store cannot be used at all
         self.takes_files = True
         self.run_ids: dict[str, str] = {}  # by the key of a record
         self.experiment, self.runs, self.models = cache(self._experiment), cache(self._runs), cache(self._models)
 
-    def send_all(self, records: Sequence[Record]) -> int:
-        """Send what MLflow lacks; returns the number of runs that were written."""
-        sent, failed, in_a_row = 0, [], 0
+    def send_all(self, profile: Profile, records: Sequence[Record]) -> int:
+        """Send what MLflow lacks and register the best models; returns the number of runs that were written."""
+        written, failed, in_a_row = 0, [], 0
         for record in records:
             try:
-                sent += self._send(record)
+                written += self._send(record)
                 in_a_row = 0
             except InputError as error:
                 self.problems.append(str(error))
             except FAILURES as error:
-                failed.append(f"did not take {record.name} ({reason(error)})")
+                failed.append(f"MLflow did not take {record.name} ({reason(error)})")
                 if (in_a_row := in_a_row + 1) == 3:
                     break
         if failed:
-            self.problems.append(f"{failed[0]}" + (f"; {len(failed) - 1} more failed" if failed[1:] else ""))
-        for task in sorted({record.task for record in records}) if sent else ():
-            self._remove_pending(task)
-        return sent
+            more = f"; {len(failed) - 1} more failed" if failed[1:] else ""
+            self.problems.append(f"{failed[0]}{more}; what it lacks is sent the next time")
+            return written
+        for task in sorted({record.task for record in records}):
+            self._register_best(task, profile, [record for record in records if record.task == task])
+            if written:
+                self._remove_pending(task)
+        return written
 
     def _send(self, record: Record) -> bool:
-        known = [run for run in self.runs(record.task) if run.data.tags.get("key") == record.key]
-        for sent in known:
-            if sent.data.tags.get("digest") == record.digest:
-                self.run_ids[record.key] = sent.info.run_id
+        runs = self.runs(record.task)
+        for known in runs:
+            if known.data.tags.get("synced") == record.digest and known.data.tags["training"].startswith(record.key):
+                self.run_ids[record.key] = known.info.run_id
                 return False
         history = record.history()
         points = curves(history)
-        tags = {"key": record.key, "history": sha256(json.dumps(points).encode())[:32]}
-        run = next((run for run in known if run.data.tags.get("history") == tags["history"]), None)
+        training = f"{record.key}/{sha256(json.dumps(points).encode())[:12]}"
+        run = next((run for run in runs if run.data.tags.get("training") == training), None)
         if run is None and (run := self._live_run(record.task, record.seed_key, points)):
-            self.client.log_batch(run.info.run_id, tags=[RunTag(*tag) for tag in tags.items()])
+            self.client.set_tag(run.info.run_id, "training", training)
         logged = self._logged(run) if run else {}
-        run = run or self._create(record, tags)
+        run = run or self._create(record, training)
         run_id = self.run_ids[record.key] = run.info.run_id
         self._log_data(run, record)
         model = self._log_files(run, record, history)
@@ -88,7 +93,7 @@ class Store:
         if run.info.status != "FINISHED":
             self.client.set_terminated(run_id, "FINISHED", run.info.start_time + _milliseconds(record))
         if self.takes_files:
-            self.client.set_tag(run_id, "digest", record.digest)
+            self.client.set_tag(run_id, "synced", record.digest)
         return True
 
     def send_live(self, task: str, seed_key: str, tags: dict[str, str], history: "pd.DataFrame") -> None:
@@ -103,10 +108,11 @@ class Store:
         growing = {name: thinned(curve, growing=True) for name, curve in points.items()}
         self._log(run, [Metric(*(name, value, now, step)) for name, step, value in _missing(growing, logged)])
 
-    def register_best(self, task: str, profile: Profile, records: Sequence[Record]) -> None:
+    def _register_best(self, task: str, profile: Profile, records: Sequence[Record]) -> None:
         """Register the model of the best run by validation as <task>, or <task>-sample, with the alias `best`."""
-        candidates = [record for record in records if record.task == task and record.run != STUDY and record.weights]
-        candidates = [record for record in candidates if record.scores and record.key in self.run_ids]
+        candidates = [
+            record for record in records if record.run != STUDY and record.weights and record.key in self.run_ids
+        ]
         experiment, tag = self.experiment(task), f"best.{profile}"
         state = sha256(json.dumps([[record.key, record.digest] for record in candidates]).encode())[:32]
         if not candidates or experiment.tags.get(tag) == state:
@@ -122,14 +128,15 @@ class Store:
         if not outputs or not outputs.model_outputs:
             return
         model_id = outputs.model_outputs[0].model_id
-        if not self.client.search_registered_models(f"name = '{name}'"):
-            self.client.create_registered_model(name)
+        registered = [*self.client.search_registered_models(f"name = '{name}'")]
+        registered = registered or [self.client.create_registered_model(name)]
         versions = [
             version for version in self.client.search_model_versions(f"name = '{name}'") if version.run_id == run_id
         ]
         source = f"models:/{model_id}"
         version = (versions or [self.client.create_model_version(name, source, run_id, model_id=model_id)])[0]
-        self.client.set_registered_model_alias(name, "best", version.version)
+        if str(registered[0].aliases.get("best")) != str(version.version):
+            self.client.set_registered_model_alias(name, "best", version.version)
         self.client.set_experiment_tag(experiment.experiment_id, tag, state)
 
     def _experiment(self, task: str) -> entities.Experiment:
@@ -160,21 +167,20 @@ class Store:
             if not (token := page.token):
                 return found
 
-    def _create(self, record: Record, tags: dict[str, str]) -> Run:
+    def _create(self, record: Record, training: str) -> Run:
         """A new run. Questions are no longer answered by what was trained under the same name before."""
         for run in self.runs(record.task):
-            if run.data.tags.get("key", "").rpartition("/")[0] == record.seed_key and record.run != STUDY:
+            if run.data.tags.get("training", "").startswith(f"{record.seed_key}/") and record.run != STUDY:
                 for tag in run.data.tags:
-                    if tag.startswith("question.") or tag == "digest":
+                    if tag.startswith("question.") or tag == "synced":
                         self.client.delete_tag(run.info.run_id, tag)
+        tags = {"training": training}
         if "mlflow.source.git.commit" not in record.tags:  # sample runs do not keep theirs
-            head = subprocess.run(
-                ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-            )
-            tags = {**tags, "mlflow.source.git.commit": head.stdout.strip()}
+            git = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
+            head = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+            tags |= {"mlflow.source.git.commit": head} if head else {}
         start = int(1000 * record.history_file.stat().st_mtime) - _milliseconds(record)
-        experiment_id = self.experiment(record.task).experiment_id
-        return self.client.create_run(experiment_id, start, tags, record.name)
+        return self.client.create_run(self.experiment(record.task).experiment_id, start, tags, record.name)
 
     def _live_run(self, task: str, seed_key: str, points: dict[str, list[Point]]) -> Run | None:
         """The run that showed this training's curve as it grew; one that showed another curve ends as killed."""
@@ -227,7 +233,9 @@ class Store:
             self.problems.append(str(error))
         except FAILURES as error:
             self.takes_files = False
-            self.problems.append(f"took no files of {record.name} ({reason(error)}); runs were sent without")
+            self.problems.append(
+                f"MLflow took no files of {record.name} ({reason(error)}); runs were sent without theirs"
+            )
         return None
 
     def _log_model(self, run: Run, record: Record, weights: Path) -> LoggedModel:
@@ -260,22 +268,24 @@ class Store:
         model: LoggedModel | None,
     ) -> None:
         """Parameters, tags, thinned curves and scores. A score that its curve does not end with is a point after it."""
-        start, model_id = run.info.start_time, model.model_id if model else None
+        start, lasted, model_id = run.info.start_time, _milliseconds(record), model.model_id if model else None
         last = max((curve[-1][0] for curve in points.values()), default=0)
-        metrics = []
-        curve = {name: thinned(curve) for name, curve in points.items()}
-        for name, step, value in _missing(curve, logged):
-            metrics.append(Metric(name, value, start + _milliseconds(record) * step // max(last, 1), step))
-            logged.setdefault(name, {})[step] = metrics[-1]
-        on_model = {metric.key: metric.value for metric in (model.metrics if model else None) or ()}
+        new = {
+            (name, step): Metric(name, value, start + lasted * step // max(last, 1), step)
+            for name, step, value in _missing({name: thinned(curve) for name, curve in points.items()}, logged)
+        }
+        for (name, step), metric in new.items():
+            logged.setdefault(name, {})[step] = metric
+        on_model = {metric.key for metric in (model.metrics if model else None) or ()}
         for name, value in record.scores.items():
             steps = logged.get(name)
             end = steps[max(steps)] if steps else None
             if end is None or not math.isclose(end.value, value, rel_tol=1e-6, abs_tol=1e-9):
-                end = Metric(name, value, start + _milliseconds(record), end.step + 1 if end else last)
+                end = Metric(name, value, start + lasted, end.step + 1 if end else 0)
             elif not model_id or name in on_model:
                 continue
-            metrics.append(Metric(name, end.value, end.timestamp, end.step, model_id=model_id))
+            new[name, end.step] = Metric(name, end.value, end.timestamp, end.step, model_id=model_id)
+        metrics = list(new.values())
         tags = [RunTag(name, value) for name, value in record.tags.items() if run.data.tags.get(name) != value]
         params = [Param(name, value[:6000]) for name, value in record.params.items() if name not in run.data.params]
         self._log(run, metrics, params, tags)
