@@ -3,27 +3,33 @@
 import math
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from conftest import BAD_IDS
+from safetensors.torch import load_file, save_file
 
 from stages import predict, preprocess
-from stages.lib.config import find_run
-from stages.lib.files import ROOT, read_json, read_yaml, write_json
 from stages.download.samples import glove, rtpolarity, sine, stsbenchmark
+from stages.lib.config import find_run
 from stages.lib.errors import InputError
+from stages.lib.files import ROOT, read_json, write_json
 
 PAIR = ("A man is playing a guitar.", "A woman is slicing an onion.")
+RUNS = ("sts-ours", "rev-gru", "C-sine-lstm", "study")
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Prepared sample data and networks with the weights that training begins with."""
+    """Prepared sample data, and untrained networks as if they were trained."""
     folder = tmp_path_factory.mktemp("project")
-    for name in ("params.yaml", "reports.yaml"):
-        shutil.copy(ROOT / name, folder)
+    shutil.copy(ROOT / "params.yaml", folder)
+    (folder / "full").mkdir()
+    shutil.copy(ROOT / "full" / "params.yaml", folder / "full")
+    shutil.copytree(ROOT / "reports", folder / "reports")
     raw = {"stsbenchmark": stsbenchmark, "glove": glove, "rtpolarity": rtpolarity, "sine": sine}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -31,135 +37,147 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / "data/sample/raw" / name).mkdir(parents=True)
             module.write(folder / "data/sample/raw" / name, 0)
         for task in ("sts", "reviews", "sine"):
-            entry = read_yaml(ROOT / "reports.yaml")["tasks"][task]
-            words = [f"--corpus={entry['corpus']}", f"--vectors={entry['vectors']}"]
-            patch.setattr("sys.argv", ["preprocess", "--profile", "sample", "--task", task, *words])
+            patch.setattr("sys.argv", ["preprocess", "--profile", "sample", "--task", task, "--corpus", "as DVC adds"])
             preprocess.main()
-        for name in ("sts-ours", "rev-gru", "C-sine-lstm", "study"):
-            run = predict.read_study() if name == "study" else find_run(name, "sample")
+        for name in RUNS:
+            run = find_run(name, "sample")
             (run.folder / "seed-0").mkdir(parents=True)
             torch.manual_seed(0)
-            network = run.task.build(run.model, run.network, read_json(run.data / "facts.json"))
+            network = run.task.build(run.model, run.network, read_json(run.data / "metadata.json"))
             save_file(network.state_dict(), run.folder / "seed-0" / "weights.safetensors")
             write_json(run.folder / "run.json", {"config": run.parameters()})
     return folder
 
 
-def ask(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    monkeypatch.chdir(project)
-    monkeypatch.setattr("sys.argv", ["predict", *words])
-    predict.main()
-    printed = capsys.readouterr()
-    assert "sample data" in printed.err
-    return printed.out
+Ask = Callable[..., str]
 
 
-def test_a_pair_is_scored_the_same_both_ways_round_by_a_symmetric_head(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    there = ask(project, monkeypatch, capsys, "--run", "sts-ours", *PAIR)
-    back = ask(project, monkeypatch, capsys, "--run", "sts-ours", *reversed(PAIR))
-    assert there.splitlines()[-1] == back.splitlines()[-1]
-    assert 0 <= float(re.search(r"similarity (\S+)", there).group(1)) <= 5
+@pytest.fixture
+def ask(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Run the command in the project; returns what it prints."""
+
+    def call(*words: str) -> str:
+        monkeypatch.chdir(project)
+        monkeypatch.setattr("sys.argv", ["predict", *words])
+        predict.main()
+        printed = capsys.readouterr()
+        assert "sample data" in printed.err
+        return printed.out
+
+    return call
 
 
-def test_the_study_answers_that_a_sentence_is_like_itself(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    answer = ask(project, monkeypatch, capsys, "--run", "study", PAIR[0], PAIR[0].upper())
-    # Equal states: a cosine of 1 is (1 + 1) × 2.5.
-    assert float(re.search(r"similarity (\S+)", answer).group(1)) == 5
+def number(answer: str) -> float:
+    found = re.search(r"similarity (\S+)", answer)
+    assert found
+    return float(found.group(1))
 
 
-def test_long_sentences_are_cut_as_in_preparation(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_symmetric_head_scores_a_pair_the_same_both_ways_round(ask: Ask) -> None:
+    there, back = ask("--run", "sts-ours", *PAIR), ask("--run", "sts-ours", *reversed(PAIR))
+    assert number(there) == number(back)
+    assert 0 <= number(there) <= 5
+
+
+def test_the_answer_is_the_networks_own(ask: Ask, project: Path) -> None:
+    """Three words by hand: ids by the vocabulary, vectors by the tensors, the network as it was saved."""
+    words = known_words(project, "sts-ours")[:3]
+    answer = number(ask("--run", "sts-ours", " ".join(words), words[0]))
+    run = find_run("sts-ours", "sample")
+    metadata = read_json(project / run.data / "metadata.json")
+    vocabulary = (project / run.data / "vocabulary.txt").read_text(encoding="utf-8").split("\n")
+    vectors = load_file(project / run.data / "tensors.safetensors")["vectors"]
+    network = run.task.build(run.model, run.network, metadata).eval()
+    network.load_state_dict(load_file(project / run.folder / "seed-0/weights.safetensors"))
+    ids = torch.tensor([[vocabulary.index(word) + 1 for word in words], [vocabulary.index(words[0]) + 1, 0, 0]])
+    with torch.no_grad():
+        expected = network(vectors[ids], torch.tensor([3, 1])).item()
+    assert answer == pytest.approx(expected, abs=0.00501)
+
+
+def test_long_sentences_are_cut_as_in_preparation(ask: Ask, project: Path) -> None:
     for run, length, rest in (("sts-ours", 65, (PAIR[1],)), ("rev-gru", 51, ())):
-        word = read_words(project, run)[0]
-        note, *answer = ask(project, monkeypatch, capsys, "--run", run, f"{word} " * 80, *rest).splitlines()
-        assert note == f"only the first {length} of 80 words are read"
-        assert ask(project, monkeypatch, capsys, "--run", run, f"{word} " * length, *rest).splitlines() == answer
+        word = known_words(project, run)[0]
+        note, *answer = ask("--run", run, f"{word} " * 80, *rest).splitlines()
+        assert f"first {length} of 80 words" in note
+        assert ask("--run", run, f"{word} " * length, *rest).splitlines() == answer
 
 
-def read_words(project: Path, run: str) -> list[str]:
-    """Words that the run knows, without those that a sentence would be split at."""
+def known_words(project: Path, run: str) -> list[str]:
+    """Words of the vocabulary that tokenization leaves whole."""
     folder = project / find_run(run, "sample").data
-    return [word for word in (folder / "words.txt").read_text().split("\n") if word.isalpha() and len(word) > 3]
+    words = (folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")
+    return [word for word in words if word.isalpha() and len(word) > 3]
 
 
-def test_what_has_no_vector_is_said(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    answer = ask(project, monkeypatch, capsys, "--run", "sts-ours", PAIR[0], f"{PAIR[1]} xyzzyx")
-    assert "left out, for want of a vector: " in answer
-    assert "xyzzyx" in answer
-    answer = ask(project, monkeypatch, capsys, "--run", "rev-gru", "a xyzzyx film")
-    assert "not known" in answer
-    assert "xyzzyx" in answer
+def test_words_outside_the_vocabulary_are_named(ask: Ask) -> None:
+    (note, _) = ask("--run", "sts-ours", PAIR[0], f"{PAIR[1]} xyzzyx").splitlines()
+    assert "no word vector" in note
+    assert "xyzzyx" in note
+    (note, _) = ask("--run", "rev-gru", "a xyzzyx film").splitlines()
+    assert "out of vocabulary" in note
+    assert "xyzzyx" in note
 
 
-def test_a_review_gets_a_side_and_its_probability(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    whole = ask(project, monkeypatch, capsys, "--run", "rev-gru", "a wonderful film")
-    apart = ask(project, monkeypatch, capsys, "--run", "rev-gru", "a", "wonderful", "film")
-    assert whole == apart
-    side, sure = re.search(r"(positive|negative) \(probability (\S+)\)", whole).groups()
-    assert side in ("positive", "negative")
-    assert 0.5 <= float(sure) <= 1
-    answer = ask(project, monkeypatch, capsys, "--run", "rev-gru", "film " * 10_000)
-    assert "only the first 51 of 10000 words" in answer
+def test_a_review_gets_a_class_and_its_probability(ask: Ask) -> None:
+    answer = ask("--run", "rev-gru", "a wonderful film")
+    assert ask("--run", "rev-gru", "a", "wonderful", "film") == answer
+    found = re.search(r"(positive|negative) \(probability (\S+)\)", answer)
+    assert found
+    assert 0.5 <= float(found.group(2)) <= 1
 
 
-def test_numbers_are_carried_on(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_numbers_are_continued(ask: Ask) -> None:
     wave = [f"{math.sin(point / 20):.5f}" for point in range(50)]
-    apart = ask(project, monkeypatch, capsys, "--run", "C-sine-lstm", "--", *wave).split()
-    assert len(apart) == 50
-    assert all(math.isfinite(float(value)) for value in apart)
-    assert ask(project, monkeypatch, capsys, "--run", "C-sine-lstm", "--", ",".join(wave)).split() == apart
+    forecast = ask("--run", "C-sine-lstm", "--", *wave).split()
+    assert len(forecast) == 50
+    assert all(math.isfinite(float(value)) for value in forecast)
+    assert ask("--run", "C-sine-lstm", "--", ",".join(wave)).split() == forecast
     # The first forecast follows the last number given: another last number, another forecast.
-    assert ask(project, monkeypatch, capsys, "--run", "C-sine-lstm", "--", *wave[:-1], "5").split()[0] != apart[0]
+    assert ask("--run", "C-sine-lstm", "--", *wave[:-1], "5").split()[0] != forecast[0]
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
-        (("--run", "sts-ours", "One sentence."), "give two sentences"),
-        (("--run", "sts-ours", "A man.", "..."), "no word of it has a vector"),
+        (("--run", "sts-ours", "One sentence."), "expected two sentences"),
+        (("--run", "sts-ours", "A man.", "..."), "none of its words has a vector"),
         (("--run", "rev-gru", " "), "the review is empty"),
-        (("--run", "C-sine-lstm", "1", "nan"), "'nan' is no finite number"),
-        (("--run", "C-sine-lstm", "1"), "at least two points"),
+        (("--run", "C-sine-lstm", "1", "nan"), "'nan'"),
+        (("--run", "C-sine-lstm", "1"), "two points"),
         (("--run", "rev-grus", "a film"), "near it are rev-gru"),
-        (("--run", "rev-stacked", "a film"), "dvc repro train@rev-stacked"),
+        (("--run", "rev-stacked", "a film"), "`dvc repro train@rev-stacked` trains it"),
         (("--run", "rev-gru", "--seed", "3", "a film"), "seed-3/weights.safetensors does not exist"),
-        (
-            ("--run", "study", "--profile", "full", *PAIR),
-            "with `profile: full` in params.yaml, `dvc repro train-study`",
-        ),
+        (("--run", "study", "--profile", "full", *PAIR), "`dvc repro full/dvc.yaml:train-study` trains it"),
+        *((("--run", name, "a film"), "an id has letters, digits") for name in BAD_IDS.values() if name[:1] != "-"),
+        (("--run=-rf", "a film"), "an id has letters, digits"),
     ],
 )
-def test_what_makes_no_sense_gets_one_line(
-    project: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
-) -> None:
-    monkeypatch.chdir(project)
-    monkeypatch.setattr("sys.argv", ["predict", *words])
-    with pytest.raises(InputError, match=re.escape(said)) as error:
-        predict.main()
+def test_what_makes_no_sense_gets_one_line(ask: Ask, words: tuple[str, ...], message: str) -> None:
+    with pytest.raises(InputError, match=re.escape(message)) as error:
+        ask(*words)
     assert "\n" not in str(error.value)
 
 
-def test_the_words_are_those_of_the_tensors(project: Path) -> None:
-    """Line i of words.txt has the vector that the vectors' file gives that word."""
-    from safetensors.torch import load_file
+def test_another_setting_than_the_trained_one_is_named(ask: Ask, project: Path) -> None:
+    path = project / find_run("rev-gru", "sample").folder / "run.json"
+    about: dict[str, Any] = read_json(path)
+    try:
+        write_json(path, {"config": about["config"] | {"lr": 0.5}})
+        with pytest.raises(InputError, match=r"was trained with lr = 0\.5, now 0\.001; `dvc repro train@rev-gru`"):
+            ask("--run", "rev-gru", "a film")
+    finally:
+        write_json(path, about)
 
+
+def test_the_vocabulary_is_that_of_the_tensors(project: Path) -> None:
+    """Line i of vocabulary.txt has the vector that the vectors' file gives that word."""
     given = {}
     for line in (project / "data/sample/raw/glove/glove.6B.50d.txt").read_text(encoding="utf-8").splitlines():
         word, *values = line.split(" ")
         given[word] = torch.tensor([float(value) for value in values])
     for task, first in (("sts", 1), ("reviews", 2)):
-        words = (project / f"data/sample/{task}/words.txt").read_text(encoding="utf-8").split("\n")
+        words = (project / f"data/sample/{task}/vocabulary.txt").read_text(encoding="utf-8").split("\n")
         vectors = load_file(project / f"data/sample/{task}/tensors.safetensors")["vectors"]
         assert len(words) == len(vectors) - first
         for word, vector in zip(words, vectors[first:], strict=True):
