@@ -224,7 +224,7 @@ def test_repro_refuses_keys_that_a_shell_would_run(unchanged: Project) -> None:
     unchanged.call("git", "checkout", "--quiet", "--", ".")
     params = read_yaml(unchanged.folder / "params.yaml")
     write_yaml(unchanged.folder / "params.yaml", params | {"limits": {"steps; touch y;": 3}})
-    assert "unknown key 'steps; touch y;'" in refuses(unchanged, "dvc", "repro")
+    assert "unknown key 'limits.steps; touch y;'" in refuses(unchanged, "dvc", "repro")
 
 
 def test_values_reach_the_shell_quoted(unchanged: Project) -> None:
