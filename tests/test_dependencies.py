@@ -116,7 +116,8 @@ def files_of(*folders_or_files: str) -> list[str]:
 def stage_code(verb: str, task: str, model: str) -> set[str]:
     """The files that a stage runs: its own, the task's modules that it imports by name, and all that these import."""
     parts = {"preprocess": ["preparation"], "train": ["training"], "evaluate": ["training", "scoring"]}
-    parts |= {"compute": ["statements"], "report": ["scoring"]}
+    parts |= {"compute": ["statements"], "report": ["scoring", "statements", "training/options"]}
+    parts |= {"validate": ["preparation", "scoring", "statements", "training/options"]}
     roots = files_of(f"stages/{verb}", f"stages/{verb}.py")
     for name in [task] if task else task_names():
         roots += [file for part in parts.get(verb, []) for file in files_of(*task_paths(name, part))]
