@@ -45,7 +45,7 @@ class Store:
     def __init__(self, artifacts: Path | None, shared: Path, problems: list[str]) -> None:
         self.client, self.artifacts, self.shared, self.problems = MlflowClient(), artifacts, shared, problems
         self.client.search_experiments(max_results=1)  # raises where the store cannot be used at all
-        self.takes_files = True
+        self.without_files = ""  # why MLflow takes no files
         self.run_ids: dict[str, str] = {}  # by the key of a record
         self.experiment, self.runs, self.models = cache(self._experiment), cache(self._runs), cache(self._models)
 
@@ -66,6 +66,7 @@ class Store:
             more = f"; {len(failed) - 1} more failed" if failed[1:] else ""
             self.problems.append(f"{failed[0]}{more}; what it lacks is sent the next time")
             return written
+        self.problems += [self.without_files] if self.without_files else []
         for task in sorted({record.task for record in records}):
             self._register_best(task, profile, [record for record in records if record.task == task])
             if written:
@@ -92,7 +93,7 @@ class Store:
         self._log_values(run, record, points, logged, model)
         if run.info.status != "FINISHED":
             self.client.set_terminated(run_id, "FINISHED", run.info.start_time + _milliseconds(record))
-        if self.takes_files:
+        if not self.without_files:
             self.client.set_tag(run_id, "synced", record.digest)
         return True
 
@@ -215,7 +216,7 @@ class Store:
 
     def _log_files(self, run: Run, record: Record, history: "pd.DataFrame") -> LoggedModel | None:
         """History, figures and model. A store that takes no files gets the values all the same."""
-        if not self.takes_files:
+        if self.without_files:
             return None
         try:
             with tempfile.TemporaryDirectory() as folder:
