@@ -51,7 +51,12 @@ def compute(group: str, profile: Profile) -> None:
         if profile != "sample":
             runs[name]["scored"] = provenance()
     sample = profile == "sample" and module.FROM_DATA
-    content = {"group": group, "task": computed[group].task, "data": {"name": module.DATA, "sample": sample}, "runs": runs}
+    content = {
+        "group": group,
+        "task": computed[group].task,
+        "data": {"name": module.DATA, "sample": sample},
+        "runs": runs,
+    }
     write_group(group_folder(profile, group), content, {"tables": tables})
     print(f"{group}: {len(runs)} statements")
 

@@ -42,7 +42,7 @@ def answer(run: Run, seed: int, user_input: Sequence[str]) -> str:
     with torch.inference_mode():
         (prediction,) = run.task.predict(network.eval(), encoded.batch)
     if metadata["sample"]:
-        print("note: trained on made-up sample data; for a run trained on real data add --profile full", file=sys.stderr)
+        print("note: trained on sample data; add --profile full for a run trained on real data", file=sys.stderr)
     return "\n".join([*encoded.notes, interaction.format_prediction(prediction, user_input, metadata)])
 
 

@@ -52,7 +52,9 @@ def evaluate_group(group: str, profile: Profile) -> None:
             if found.plot_samples is not None:
                 samples[f"{run.id}-seed-{seed}"] = found.plot_samples
         if data is not None and about["data"] != data:
-            raise InputError(f"{run.folder}: trained on other data than the rest of group {group}; train all of it again")
+            raise InputError(
+                f"{run.folder}: trained on other data than the rest of group {group}; train all of it again"
+            )
         data = about["data"]
         scored[run.id] = {key: about[key] for key in ("config", "parameters", "precision", "threads")} | {
             "trivial": found.trivial,
@@ -169,5 +171,3 @@ def read_history(path: Path) -> pd.DataFrame:
     if history.empty or "step" not in history.columns:
         raise InputError(f"{path}: holds no history; train the run again")
     return history
-
-

@@ -42,7 +42,6 @@ def check_id(name: Any, what: str) -> str:
 
     if not isinstance(name, str) or not re.fullmatch(ID_PATTERN, name):
         shown = repr(name if not isinstance(name, str) or len(name) <= 90 else name[:87] + "…")
-        raise InputError(
-            f"{what} {shown}: an id has letters, digits, '.', '_' and '-', at most 80, and does not start with '.' or '-'"
-        )
+        allowed = "letters, digits, '.', '_' and '-', at most 80, and does not start with '.' or '-'"
+        raise InputError(f"{what} {shown}: an id has {allowed}")
     return name

@@ -3,7 +3,7 @@
 A task is a package, stages/tasks/<name>, and each stage imports the one module of it that it needs:
 
 - `preparation`: `Settings` and `prepare(raw, settings) -> Prepared`
-- `training.options`: `Options` of the task and `NETWORKS`, the options of each network; `training.task`: `TASK`, a `Task`
+- `training.options`: `Options` of the task, and `NETWORKS`, the options of each network; `training.task`: `TASK`
 - `scoring`: `scores`, `outcomes`, `METRICS`, `trivial`, and where there is something to show, `plot_samples` and
   `diagnostics`
 - `interaction`: `encode_input` and `format_prediction`
@@ -39,7 +39,7 @@ class Batch(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """What preprocessing makes: tensors by name, metadata (plain JSON values), and the words that token ids stand for."""
+    """What preprocessing makes: tensors by name, metadata (plain JSON values), and the words behind the token ids."""
 
     tensors: "dict[str, Tensor]"
     metadata: dict[str, Any]
@@ -112,7 +112,7 @@ class Task(ABC):
 
     @abstractmethod
     def build(self, model: str, network: Any, metadata: Mapping[str, Any]) -> "nn.Module":
-        """The network called `model` with its options, for data with these metadata; weights come from torch's generator."""
+        """The network called `model` with its options, for data with these metadata, with random weights."""
 
     def augment(self, batch: Batch, context: AugmentContext, options: Any) -> Batch:  # noqa: ARG002
         """A training batch changed at random, all of it at once; by default as it is."""

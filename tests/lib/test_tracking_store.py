@@ -300,3 +300,23 @@ def test_two_at_a_time_and_one_that_is_killed_send_each_run_once(
     for run, entry in zip(contents(), all_runs(), strict=True):
         assert (run["status"], len(run["models"]), len(run["data"])) == ("FINISHED", 1, 1)
         assert len(points(entry, "train.loss")) == 12
+
+
+def test_computed_statements_are_runs_without_curves_and_model(sync_here: Sync) -> None:
+    folder = Path("metrics/full/evaluations/theory")
+    folder.mkdir(parents=True)
+    runs = {"alone": {"config": {"task": "concepts"}, "parameters": 0, "seeds": {"0": {"scores": {"counted": 225.0}}}}}
+    content = {"group": "theory", "task": "concepts", "data": {"name": "no data", "sample": False}, "runs": runs}
+    (folder / "scores.json").write_text(json.dumps(content))
+    assert sync_here() == 4
+    assert sync_here() == 0
+    (run,) = [run for run in all_runs() if run.info.run_name == "alone seed 0"]
+    assert client().get_experiment(run.info.experiment_id).name == "concepts"
+    assert (run.info.status, run.data.metrics, run.data.params) == (
+        "FINISHED",
+        {"counted": 225.0},
+        {"task": "concepts", "seed": "0"},
+    )
+    assert run.data.tags["question.alone"] == "no verdict"
+    assert "`dvc repro full/dvc.yaml:compute@theory`" in run.data.tags["mlflow.note.content"]
+    assert files(run) == []

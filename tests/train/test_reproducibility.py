@@ -72,7 +72,8 @@ def test_the_folder_says_what_it_holds(project: Path) -> None:
     assert float(rows[5]["epoch"]) == pytest.approx(5 / (PAIRS["train"] // 16))
 
 
-def test_real_results_say_what_made_them_and_how_long_it_took(project: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_real_results_say_what_made_them_and_how_long_it_took() -> None:
     run = small_run(profile="full")
     train(run)
     (seed,) = read_json(run.folder / "run.json")["seeds"].values()

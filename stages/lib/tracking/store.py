@@ -111,31 +111,30 @@ class Store:
 
     def _register_best(self, task: str, profile: Profile, records: Sequence[Record]) -> None:
         """Register the model of the best run by validation as <task>, or <task>-sample, with the alias `best`."""
-        candidates = [
-            record for record in records if record.run != STUDY and record.weights and record.key in self.run_ids
+        records = [
+            record for record in records if record.weights and record.run != STUDY and record.key in self.run_ids
         ]
         experiment, tag = self.experiment(task), f"best.{profile}"
-        state = sha256(json.dumps([[record.key, record.digest] for record in candidates]).encode())[:32]
-        if not candidates or experiment.tags.get(tag) == state:
+        state = sha256(json.dumps([[record.key, record.digest] for record in records]).encode())[:32]
+        if not records or experiment.tags.get(tag) == state:
             return
         metric, higher_is_better = get_task(task).monitor
-        scores = {record.key: record.scores.get(f"validation.{metric}") for record in candidates}
+        scores = {record.key: record.scores.get(f"validation.{metric}") for record in records}
         scored = {key: score for key, score in scores.items() if score is not None}
         if not scored:
             return
         run_id = self.run_ids[(max if higher_is_better else min)(scored, key=lambda key: scored[key])]
-        outputs = self.client.get_run(run_id).outputs
         name = task if profile == "full" else f"{task}-{profile}"
-        if not outputs or not outputs.model_outputs:
+        outputs = self.client.get_run(run_id).outputs
+        models = outputs.model_outputs if outputs else []
+        if not models:
             return
-        model_id = outputs.model_outputs[0].model_id
+        model_id = models[0].model_id
         registered = [*self.client.search_registered_models(f"name = '{name}'")]
         registered = registered or [self.client.create_registered_model(name)]
-        versions = [
-            version for version in self.client.search_model_versions(f"name = '{name}'") if version.run_id == run_id
-        ]
-        source = f"models:/{model_id}"
-        version = (versions or [self.client.create_model_version(name, source, run_id, model_id=model_id)])[0]
+        versions = {version.run_id: version for version in self.client.search_model_versions(f"name = '{name}'")}
+        if (version := versions.get(run_id)) is None:
+            version = self.client.create_model_version(name, f"models:/{model_id}", run_id, model_id=model_id)
         if str(registered[0].aliases.get("best")) != str(version.version):
             self.client.set_registered_model_alias(name, "best", version.version)
         self.client.set_experiment_tag(experiment.experiment_id, tag, state)
@@ -145,7 +144,7 @@ class Store:
         if experiment is None:
             # Only a store on this machine is told where to keep files; a server has its own place.
             place = str(self.artifacts / task) if self.artifacts else None
-            # MLflow before 3.10 opens an experiment of this kind on its runs; later ones go by a switch in the browser.
+            # Earlier MLflow opens an experiment of this kind on its runs; 3.17 goes by a switch in the browser instead.
             tags = {"mlflow.experimentKind": "custom_model_development"}
             experiment = self.client.get_experiment(self.client.create_experiment(task, place, tags))
         return experiment
@@ -180,7 +179,8 @@ class Store:
             git = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
             head = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
             tags |= {"mlflow.source.git.commit": head} if head else {}
-        start = int(1000 * record.history_file.stat().st_mtime) - _milliseconds(record)
+        made = record.history_file if record.history_file.exists() else record.history_file.with_name("scores.json")
+        start = int(1000 * made.stat().st_mtime) - _milliseconds(record)
         return self.client.create_run(self.experiment(record.task).experiment_id, start, tags, record.name)
 
     def _live_run(self, task: str, seed_key: str, points: dict[str, list[Point]]) -> Run | None:
@@ -220,23 +220,22 @@ class Store:
             return None
         try:
             with tempfile.TemporaryDirectory() as folder:
-                table = record.history_file
-                if table.suffix == ".parquet" and len(history):
-                    table = Path(folder, "history.csv")
-                    history.drop(columns=["run", "seed"]).to_csv(table, index=False)
-                for path, place in [(table, ""), *((figure, "figures") for figure in record.figures)]:
-                    if run.info.artifact_uri.startswith("/"):
-                        link(path, Path(run.info.artifact_uri, place, path.name))
-                    elif path.suffix != ".parquet":
+                places = [(path, "figures") for path in record.figures]
+                if record.weights:
+                    places.append((record.history_file, ""))
+                elif len(history):
+                    places.append((Path(folder, "history.csv"), ""))
+                    history.drop(columns=["run", "seed"]).to_csv(places[-1][0], index=False)
+                for path, place in places:
+                    if target := _local(run.info.artifact_uri):
+                        link(path, target / place / path.name)
+                    else:
                         self.client.log_artifact(run.info.run_id, str(path), place or None)
             return self._log_model(run, record, record.weights) if record.weights else None
         except InputError as error:
             self.problems.append(str(error))
         except FAILURES as error:
-            self.takes_files = False
-            self.problems.append(
-                f"MLflow took no files of {record.name} ({reason(error)}); runs were sent without theirs"
-            )
+            self.without_files = f"MLflow took no files of {record.name} ({reason(error)}); runs were sent without"
         return None
 
     def _log_model(self, run: Run, record: Record, weights: Path) -> LoggedModel:
@@ -249,8 +248,8 @@ class Store:
             model = self.client.create_logged_model(run.info.experiment_id, name, run_id, **about)
             self.models(record.task)[run_id] = model
         if model.status != "READY":
-            if model.artifact_location.startswith("/"):
-                write_model(weights, common, Path(model.artifact_location), model)
+            if target := _local(model.artifact_location):
+                write_model(weights, common, target, model)
             else:
                 with tempfile.TemporaryDirectory(dir=self.shared) as folder:
                     write_model(weights, common, Path(folder), model)
@@ -275,8 +274,8 @@ class Store:
             (name, step): Metric(name, value, start + lasted * step // max(last, 1), step)
             for name, step, value in _missing({name: thinned(curve) for name, curve in points.items()}, logged)
         }
-        for (name, step), metric in new.items():
-            logged.setdefault(name, {})[step] = metric
+        for name, step in new:
+            logged.setdefault(name, {})[step] = new[name, step]
         on_model = {metric.key for metric in (model.metrics if model else None) or ()}
         for name, value in record.scores.items():
             steps = logged.get(name)
@@ -305,12 +304,17 @@ class Store:
         for model in self.models(task).values():
             if model.status == "PENDING" and model.creation_timestamp < 1000 * time.time() - HOUR:
                 self.client.delete_logged_model(model.model_id)
-                if model.artifact_location.startswith("/"):
-                    shutil.rmtree(model.artifact_location, ignore_errors=True)
+                if target := _local(model.artifact_location):
+                    shutil.rmtree(target, ignore_errors=True)
 
 
 def _missing(points: dict[str, list[Point]], logged: Logged) -> list[tuple[str, int, float]]:
     return [(name, *point) for name, curve in points.items() for point in curve if point[0] not in logged.get(name, {})]
+
+
+def _local(uri: str) -> Path | None:
+    """The folder that artifacts are in, where it is one of this machine."""
+    return Path(uri) if uri.startswith("/") else None
 
 
 def _milliseconds(record: Record) -> int:
