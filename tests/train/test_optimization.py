@@ -247,9 +247,9 @@ def test_every_example_is_seen_once_an_epoch_in_a_new_order(tmp_path: Path) -> N
 
 
 def test_a_row_of_the_history_averages_the_steps_since_the_last_one(tmp_path: Path) -> None:
-    length = {"examples": 11, "batch_size": 3, "steps": None, "epochs": 2}
-    by_epoch = solve(tmp_path / "epochs", **length).trained.history
-    by_step = solve(tmp_path / "steps", **length, log_steps=True).trained.history
+    data = {"examples": 11, "batch_size": 3}
+    by_epoch = solve(tmp_path / "epochs", **data, steps=None, epochs=2).trained.history
+    by_step = solve(tmp_path / "steps", **data, steps=6, validate_every=3).trained.history
     assert [row["step"] for row in by_step] == list(range(7))
     assert [row["step"] for row in by_step if "validation_gain" in row] == [0, 3, 6]
     for column in ("train_loss", "train_largest"):
