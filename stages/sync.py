@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from stages.lib.config import PROFILES, STUDY, Profile, load_reports, read_study
 from stages.lib.errors import run_stage
 from stages.lib.files import project_root
-from stages.lib.tracking.connection import OutOfTime, connect, repair_locations, set_alarm, shown_uri, unreachable, warn
-from stages.lib.tracking.records import read_records, reason
+from stages.lib.tracking import connection
+from stages.lib.tracking.records import read_records, reason, states
 
 if TYPE_CHECKING:
     from stages.lib.tracking.store import Store
@@ -39,15 +39,15 @@ def main() -> None:
     profiles = [arguments.profile] if arguments.profile else PROFILES
     while True:
         try:
-            set_alarm(arguments.seconds)
+            connection.set_alarm(arguments.seconds)
             sent, problems = sync_profiles(profiles, arguments.study, arguments.watch)
-        except OutOfTime as error:
-            sent, problems = 0, [f"MLflow at {shown_uri()} {error}; what it lacks is sent the next time"]
-        set_alarm(0)
+        except connection.OutOfTime as error:
+            sent, problems = 0, [f"MLflow at {connection.shown_uri()} {error}; what it lacks is sent the next time"]
+        connection.set_alarm(0)
         for problem in problems:
-            warn(problem)
+            connection.warn(problem)
         if not arguments.quiet:
-            print(f"MLflow at {shown_uri()}: {sent} runs sent")
+            print(f"MLflow at {connection.shown_uri()}: {sent} runs sent")
         if not (arguments.watch and any(Path("models", ".resume").glob("*.pt"))):
             return
         time.sleep(WATCH_SECONDS)
@@ -55,26 +55,32 @@ def main() -> None:
 
 def sync_profiles(profiles: Sequence[Profile], study: bool = False, live: bool = False) -> tuple[int, list[str]]:
     """Returns how many runs were sent, and what went wrong."""
-    uri, artifacts = connect()
+    uri, database = connection.connect()
     problems: list[str] = []
-    if (problem := unreachable(uri)) is not None:
+    if (problem := connection.unreachable(uri)) is not None:
         return 0, [f"MLflow at {uri} cannot be reached ({problem}); what it lacks is sent the next time"]
-    lock = (artifacts or project_root() / "mlartifacts") / ".lock"
+    artifacts = (database or project_root() / "mlflow.db").with_name("mlartifacts")
+    lock = artifacts / ".lock"
     lock.parent.mkdir(exist_ok=True)
     sent = 0
     with lock.open("w") as file, tempfile.TemporaryDirectory() as shared:
         fcntl.flock(file, fcntl.LOCK_EX)  # two at a time could send a run twice; the lock ends with the process
+        records = {profile: read_records(profile, problems, study) for profile in profiles}
+        wanted = {record.digest for found in records.values() for record in found}
+        wanted |= {state for found in records.values() for state in states(found).values()}
         try:
-            if artifacts and (old := repair_locations(artifacts)):
+            if database and (old := connection.repair_locations(database)):
                 problems.append(f"MLflow kept its files in {old}; it now finds them in {artifacts.parent}")
+            if not live and (not wanted or (database and connection.lacks_nothing(database, wanted))):
+                return 0, problems
         except sqlite3.Error as error:
             return 0, [f"MLflow at {uri} cannot be used ({error})"]
         from stages.lib.tracking.store import FAILURES, Store
 
         try:
             for profile in profiles:
-                store = Store(artifacts, Path(shared), problems)
-                sent += store.send_all(profile, read_records(profile, problems, study))
+                store = Store(artifacts if database else None, Path(shared), problems)
+                sent += store.send_all(profile, records[profile])
                 for checkpoint in sorted(Path("models", ".resume").glob(f"{profile}-*.pt")) if live else ():
                     _send_live(store, profile, checkpoint)
         except FAILURES as error:

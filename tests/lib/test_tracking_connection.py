@@ -49,7 +49,7 @@ def test_the_environment_is_quiet_by_default_and_the_users_own_settings_win(monk
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
-    assert connect() == (f"sqlite:///{ROOT}/mlflow.db", ROOT / "mlartifacts")
+    assert connect() == (f"sqlite:///{ROOT}/mlflow.db", ROOT / "mlflow.db")
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == os.environ["DO_NOT_TRACK"] == "true"
     assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
 
@@ -104,8 +104,8 @@ class Trickling(http.server.BaseHTTPRequestHandler):
 def test_a_server_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     with serving(Trickling) as port:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
-        tracking.sync("full", seconds=30)
-    one_line(capfd, f"MLflow at http://127.0.0.1:{port} did not answer within 30 s")
+        tracking.sync("full", seconds=10)
+    one_line(capfd, f"MLflow at http://127.0.0.1:{port} did not answer within 10 s")
 
 
 class Guarded(http.server.BaseHTTPRequestHandler):

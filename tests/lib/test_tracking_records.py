@@ -7,6 +7,7 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from tracking_project import approx, history_of, write_verdicts
@@ -25,25 +26,25 @@ def records(profile: str = "full", **options: bool) -> dict[str, Record]:
 
 @pytest.mark.parametrize("count", [0, 1, 2, 60, 199, 200, 201, 398, 399, 1500, 99_999])
 def test_a_thinned_curve_keeps_its_ends_and_spans_the_whole(count: int) -> None:
-    points = [(step, float(step)) for step in range(count)]
-    kept = thinned(points)
-    assert len(kept) <= POINTS
-    assert kept == sorted(set(kept) & set(points))
-    assert kept[:1] == points[:1]
-    assert kept[-1:] == points[-1:]
-    assert max((b[0] - a[0] for a, b in pairwise(kept)), default=0) <= 4 * max(count, 1) / POINTS + 1
+    curve = pd.Series(np.arange(count, dtype=np.float32), index=range(1, count + 1))
+    kept = thinned(curve)
+    steps = list(kept.index)
+    assert len(steps) <= POINTS
+    assert steps == sorted(set(steps))
+    assert list(kept) == [step - 1 for step in steps]
+    assert {*range(1, count + 1)[:1], *range(1, count + 1)[-1:]} <= {*steps}
+    assert max((b - a for a, b in pairwise(steps)), default=0) <= 4 * max(count, 1) / POINTS + 1
     if count < POINTS:
-        assert kept == points
+        assert len(kept) == count
 
 
 def test_a_growing_curve_only_gains_points() -> None:
-    points = [(step, 1.0) for step in range(1000)]
-    sent: set[tuple[int, float]] = set()
+    curve = pd.Series(1.0, index=range(1000))
+    sent: set[int] = set()
     for count in (1, 10, 150, 333, 999):
-        growing = set(thinned(points[:count], growing=True))
-        # What a later view asks for below this length was sent already.
-        assert {point for point in thinned(points) if point[0] < count} - set(points[-1:]) <= sent | growing
-        sent |= growing
+        sent |= {*thinned(curve[:count], growing=True).index}
+        # All that the complete curve wants below this length was sent already.
+        assert {step for step in thinned(curve).index if step < count} <= sent
 
 
 def test_curves_have_the_names_of_scores_and_no_empty_cells() -> None:
@@ -51,18 +52,18 @@ def test_curves_have_the_names_of_scores_and_no_empty_cells() -> None:
         {
             "step": [0, 5, 10],
             "epoch": [0.0, 0.5, 1.0],
-            "lr": [0.1, 0.1, 0.1],
+            "lr": [0.5, 0.5, 0.5],
             "train_loss": [None, 0.5, 0.25],
             "validation_mse": [2.0, float("nan"), float("inf")],
             "train_sample_accuracy": [None, None, 0.75],
         }
     )
-    assert curves(history) == {
-        "train.loss": [(5, 0.5), (10, 0.25)],
-        "validation.mse": [(0, 2.0)],
-        "train_sample.accuracy": [(10, 0.75)],
+    assert {name: dict(curve) for name, curve in curves(history).items()} == {
+        "train.loss": {5: 0.5, 10: 0.25},
+        "validation.mse": {0: 2.0},
+        "train_sample.accuracy": {10: 0.75},
     }
-    assert curves(history.assign(lr=[0.1, 0.1, 0.05]))["lr"] == [(0, 0.1), (5, 0.1), (10, 0.05)]
+    assert dict(curves(history.assign(lr=[0.5, 0.5, 0.25]))["lr"]) == {0: 0.5, 5: 0.5, 10: 0.25}
 
 
 def test_parameters_have_the_names_of_reports_and_leave_out_what_is_not_set() -> None:
@@ -173,7 +174,8 @@ def test_both_sources_give_the_same_points() -> None:
     assert dict(before["validation.mse"]) == approx(expected["validation_mse"])
     assert dict(before["train.loss"]) == approx(expected["train_loss"])
     shutil.rmtree("models")
-    assert curves(records()["wide seed 1"].history()) == before
+    found = curves(records()["wide seed 1"].history())
+    assert {name: dict(curve) for name, curve in found.items()} == {name: dict(curve) for name, curve in before.items()}
 
 
 @pytest.mark.usefixtures("trained")

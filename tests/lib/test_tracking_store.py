@@ -1,8 +1,10 @@
 """What MLflow has after a sync is read back with MLflow's own client."""
 
 import json
+import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,6 +17,7 @@ import pytest
 from tracking_project import all_runs, approx, client, contents, files, history_of, points, write_verdicts
 
 from stages.lib.files import ROOT
+from stages.lib.tracking.connection import lacks_nothing
 from stages.lib.tracking.records import POINTS
 
 # MLflow's own advice and its use of old calls are not this project's to mend.
@@ -76,6 +79,32 @@ def test_syncing_again_writes_nothing(store: Path, sync_here: Sync) -> None:
     assert store.read_bytes() == database
     assert all(path.stat().st_ctime_ns == changed for path, changed in tree.items())
     assert contents() == before
+
+
+def test_that_there_is_nothing_new_is_found_without_importing_mlflow(trained: Path, sync_here: Sync) -> None:
+    sync_here()
+    code = """
+import sys
+from stages.sync import sync_profiles
+assert sync_profiles(["full"]) == (0, [])
+print([name for name in ("mlflow", "torch", "pandas") if name in sys.modules])
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    # With a run half written, or the best model not registered yet, there is something to do.
+    database = trained / "mlflow.db"
+    wanted = {run.data.tags["synced"] for run in all_runs()} | set(_states())
+    assert lacks_nothing(database, wanted)
+    for table, key in (("experiment_tags", "best.full"), ("tags", "synced")):
+        shutil.copyfile(database, "changed.db")
+        with sqlite3.connect("changed.db") as connection:
+            connection.execute(f"DELETE FROM {table} WHERE key = '{key}'")
+        assert not lacks_nothing(Path("changed.db"), wanted)
+
+
+def _states() -> list[str]:
+    return [value for name, value in client().get_experiment_by_name("sts").tags.items() if name == "best.full"]
 
 
 def test_verdicts_come_after_the_report_and_change_with_it(sync_here: Sync) -> None:

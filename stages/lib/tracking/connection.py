@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -52,8 +53,8 @@ def sync_study(profile: str, seconds: float = 60.0) -> None:
 
 def connect() -> tuple[str, Path | None]:
     """Settle MLflow's environment for this process: nothing sent home, quick failures, this project's store by default,
-    and a password in its own variable, so that no message repeats it. Returns the store's URI, and the folder for the
-    files of a store on this machine.
+    and a password in its own variable, so that no message repeats it. Returns the store's URI, and the file of a
+    store on this machine.
     """
     defaults = {
         "MLFLOW_TRACKING_URI": f"sqlite:///{project_root() / 'mlflow.db'}",
@@ -70,8 +71,8 @@ def connect() -> tuple[str, Path | None]:
         os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(uri.username)
         os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(uri.password or "")
         os.environ["MLFLOW_TRACKING_URI"] = shown_uri()
-    database = Path(os.environ["MLFLOW_TRACKING_URI"].removeprefix("sqlite:///")).absolute()
-    return os.environ["MLFLOW_TRACKING_URI"], database.parent / "mlartifacts" if uri.scheme == "sqlite" else None
+    known = os.environ["MLFLOW_TRACKING_URI"]
+    return known, Path(known.removeprefix("sqlite:///")).absolute() if uri.scheme == "sqlite" else None
 
 
 def shown_uri() -> str:
@@ -102,27 +103,32 @@ def unreachable(uri: str) -> str | None:
     return None
 
 
-def repair_locations(artifacts: Path) -> str | None:
+def repair_locations(database: Path) -> str | None:
     """MLflow keeps absolute paths; where this checkout was moved or copied, point them at where it is now. Returns the
     folder that they pointed at, if it was another.
     """
-    database = artifacts.with_name("mlflow.db")
     columns = {"experiments": "artifact_location", "runs": "artifact_uri", "logged_models": "artifact_location"}
     if not database.exists():
         return None
-    with sqlite3.connect(database) as connection:
-        known = connection.execute(
-            "SELECT artifact_location FROM experiments WHERE artifact_location LIKE '%/mlartifacts/%'"
-        )
-        old = next((place.partition("/mlartifacts/")[0] for (place,) in known), "")
-        if not old or old == str(artifacts.parent):
+    with closing(sqlite3.connect(database)) as connection, connection:
+        places = connection.execute("SELECT artifact_location FROM experiments")
+        old = next((place.partition("/mlartifacts/")[0] for (place,) in places if "/mlartifacts/" in place), "")
+        if not old or old == str(database.parent):
             return None
         for table, column in columns.items():
-            connection.execute(
-                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} LIKE ? || '/%'",
-                (str(artifacts.parent), len(old) + 1, old),
-            )
+            change = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} LIKE ? || '/%'"
+            connection.execute(change, (str(database.parent), len(old) + 1, old))
     return old
+
+
+def lacks_nothing(database: Path, wanted: set[str]) -> bool:
+    """Whether a store on this machine has all these digests, the last tags of its runs; without importing mlflow."""
+    if not database.exists():
+        return False
+    query = "SELECT value FROM tags JOIN runs USING (run_uuid) WHERE key = 'synced' AND lifecycle_stage = 'active'"
+    with closing(sqlite3.connect(database)) as connection:
+        best = connection.execute("SELECT value FROM experiment_tags WHERE key LIKE 'best.%'")
+        return wanted <= {value for (value,) in (*connection.execute(query), *best)}
 
 
 def set_alarm(seconds: float) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
 
 NETWORK = "network"  # the folder below data/ that stages.lib.tracking.model reads
+NOT_NEEDED = ("__pycache__", "download", "evaluate", "plot", "report")
 PACKAGES = ("mlflow", "numpy", "pandas", "pillow", "pydantic", "pyyaml", "safetensors", "torch", "torchvision")
 
 
@@ -88,7 +89,7 @@ def common_folder(shared: Path, record: Record) -> Path:
     torch.save(None, network / "model.pth", _use_new_zipfile_serialization=False)
     (network / "pickle_module_info.txt").write_text("stages.lib.tracking.model")
     if not (shared / "stages").exists():
-        shutil.copytree(ROOT / "stages", shared / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "stages", shared / "stages", ignore=shutil.ignore_patterns(*NOT_NEEDED))
     example = pd.DataFrame([interaction.INPUT_EXAMPLE])
     model = Model(signature=infer_signature(example, ["text"]))
     model.add_flavor("pytorch", model_data=f"data/{NETWORK}", pytorch_version=str(torch.__version__), code="code")

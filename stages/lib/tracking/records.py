@@ -9,7 +9,7 @@ import json
 import math
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 POINTS = 200  # of a curve; MLflow's SQL stores write them row by row
 SPLITS = ("train_sample", "train", "validation", "test")
-Point = tuple[int, float]  # step, value
+Curves = dict[str, "pd.Series[float]"]  # by metric; a curve's index is the step
 
 
 @dataclass
@@ -218,28 +218,37 @@ def _words(entry: Any) -> set[str]:
     return {entry} if isinstance(entry, str) else set()
 
 
-def curves(history: "pd.DataFrame") -> dict[str, list[Point]]:
-    """The finite values of each column, in the single precision that evaluations keep: the same from history.csv and
-    from a published evaluation. Names are those of scores: validation_mse → validation.mse. A constant learning rate
-    is a parameter and no curve.
+def curves(history: "pd.DataFrame") -> Curves:
+    """The finite values of each column by step, in the single precision that evaluations keep: a history.csv and its
+    published evaluation give the same. Names are those of scores: validation_mse → validation.mse. A constant learning
+    rate is a parameter and no curve.
     """
     import numpy as np
 
-    found: dict[str, list[Point]] = {}
+    found: Curves = {}
     for column in history.columns.difference(["step", "epoch", "run", "seed"], sort=False):
         split = next((split for split in SPLITS if column.startswith(f"{split}_")), None)
-        values = history[column].to_numpy(np.float32)
-        rows = np.flatnonzero(np.isfinite(values))
-        if len(rows) and (column != "lr" or len(set(values[rows])) > 1):
-            name = f"{split}.{column.removeprefix(f'{split}_')}" if split else column
-            found[name] = [(int(history["step"][row]), float(str(values[row]))) for row in rows]
+        curve = history.set_index("step")[column].astype(np.float32)
+        curve = curve[np.isfinite(curve)]
+        if len(curve) and (column != "lr" or curve.nunique() > 1):
+            found[f"{split}.{column.removeprefix(f'{split}_')}" if split else column] = curve
     return found
 
 
-def thinned(points: list[Point], growing: bool = False) -> list[Point]:
+def thinned(curve: "pd.Series[float]", growing: bool = False) -> "pd.Series[float]":
     """At most POINTS: every 2ⁿ-th, and the last of a complete curve. A shorter curve already has the same ones."""
-    stride = 2 ** max(0, math.ceil(math.log2(max(1, len(points)) / (POINTS - 1))))
-    return points[::stride] + (points[-1:] if not growing and (len(points) - 1) % stride else [])
+    stride = 2 ** max(0, math.ceil(math.log2(max(1, len(curve)) / (POINTS - 1))))
+    places = [*range(0, len(curve), stride)]
+    return curve.iloc[places if growing or (len(curve) - 1) % stride == 0 else [*places, len(curve) - 1]]
+
+
+def states(records: Sequence[Record]) -> dict[str, str]:
+    """For each task, a hash of its records but the experiment under study: its best model follows from them."""
+    digests: defaultdict[str, list[str]] = defaultdict(list)
+    for record in records:
+        if record.run != STUDY:
+            digests[record.task].append(record.digest)
+    return {task: sha256("".join(found).encode())[:32] for task, found in digests.items()}
 
 
 def sha256(content: bytes) -> str:

@@ -26,7 +26,7 @@ from stages.lib.errors import InputError
 from stages.lib.files import ROOT
 from stages.lib.task import get_task
 from stages.lib.tracking.logged_models import common_folder, link, write_model
-from stages.lib.tracking.records import Point, Record, curves, reason, sha256, thinned
+from stages.lib.tracking.records import Curves, Record, curves, reason, sha256, states, thinned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,11 +66,13 @@ class Store:
             more = f"; {len(failed) - 1} more failed" if failed[1:] else ""
             self.problems.append(f"{failed[0]}{more}; what it lacks is sent the next time")
             return written
-        self.problems += [self.without_files] if self.without_files else []
-        for task in sorted({record.task for record in records}):
-            self._register_best(task, profile, [record for record in records if record.task == task])
-            if written:
-                self._remove_pending(task)
+        if self.without_files:
+            self.problems.append(self.without_files)
+            return written
+        for task, state in states(records).items():
+            self._register_best(task, profile, [r for r in records if r.task == task and r.run != STUDY], state)
+        for task in {record.task for record in records} if written else ():
+            self._remove_pending(task)
         return written
 
     def _send(self, record: Record) -> bool:
@@ -81,7 +83,8 @@ class Store:
                 return False
         history = record.history()
         points = curves(history)
-        training = f"{record.key}/{sha256(json.dumps(points).encode())[:12]}"
+        content = json.dumps([[name, curve.index.tolist(), curve.tolist()] for name, curve in points.items()])
+        training = f"{record.key}/{sha256(content.encode())[:12]}"
         run = next((run for run in runs if run.data.tags.get("training") == training), None)
         if run is None and (run := self._live_run(record.task, record.seed_key, points)):
             self.client.set_tag(run.info.run_id, "training", training)
@@ -109,27 +112,26 @@ class Store:
         growing = {name: thinned(curve, growing=True) for name, curve in points.items()}
         self._log(run, [Metric(*(name, value, now, step)) for name, step, value in _missing(growing, logged)])
 
-    def _register_best(self, task: str, profile: Profile, records: Sequence[Record]) -> None:
+    def _register_best(self, task: str, profile: Profile, records: Sequence[Record], state: str) -> None:
         """Register the model of the best run by validation as <task>, or <task>-sample, with the alias `best`."""
-        records = [
-            record for record in records if record.weights and record.run != STUDY and record.key in self.run_ids
-        ]
         experiment, tag = self.experiment(task), f"best.{profile}"
-        state = sha256(json.dumps([[record.key, record.digest] for record in records]).encode())[:32]
-        if not records or experiment.tags.get(tag) == state:
+        if experiment.tags.get(tag) == state:
             return
-        metric, higher_is_better = get_task(task).monitor
-        scores = {record.key: record.scores.get(f"validation.{metric}") for record in records}
-        scored = {key: score for key, score in scores.items() if score is not None}
-        if not scored:
-            return
-        run_id = self.run_ids[(max if higher_is_better else min)(scored, key=lambda key: scored[key])]
-        name = task if profile == "full" else f"{task}-{profile}"
+        if any(record.weights and record.scores for record in records):
+            metric, higher_is_better = get_task(task).monitor
+            trained = [record for record in records if record.weights and record.key in self.run_ids]
+            scores = {record.key: record.scores.get(f"validation.{metric}") for record in trained}
+            scored = {self.run_ids[key]: score for key, score in scores.items() if score is not None}
+            if scored:
+                run_id = (max if higher_is_better else min)(scored, key=lambda key: scored[key])
+                self._register(task if profile == "full" else f"{task}-{profile}", run_id)
+        self.client.set_experiment_tag(experiment.experiment_id, tag, state)
+
+    def _register(self, name: str, run_id: str) -> None:
         outputs = self.client.get_run(run_id).outputs
-        models = outputs.model_outputs if outputs else []
-        if not models:
+        if not outputs or not outputs.model_outputs:
             return
-        model_id = models[0].model_id
+        model_id = outputs.model_outputs[0].model_id
         registered = [*self.client.search_registered_models(f"name = '{name}'")]
         registered = registered or [self.client.create_registered_model(name)]
         versions = {version.run_id: version for version in self.client.search_model_versions(f"name = '{name}'")}
@@ -137,7 +139,6 @@ class Store:
             version = self.client.create_model_version(name, f"models:/{model_id}", run_id, model_id=model_id)
         if str(registered[0].aliases.get("best")) != str(version.version):
             self.client.set_registered_model_alias(name, "best", version.version)
-        self.client.set_experiment_tag(experiment.experiment_id, tag, state)
 
     def _experiment(self, task: str) -> entities.Experiment:
         experiment = self.client.get_experiment_by_name(task)
@@ -183,13 +184,15 @@ class Store:
         start = int(1000 * made.stat().st_mtime) - _milliseconds(record)
         return self.client.create_run(self.experiment(record.task).experiment_id, start, tags, record.name)
 
-    def _live_run(self, task: str, seed_key: str, points: dict[str, list[Point]]) -> Run | None:
+    def _live_run(self, task: str, seed_key: str, points: Curves) -> Run | None:
         """The run that showed this training's curve as it grew; one that showed another curve ends as killed."""
         for run in self.runs(task):
             if run.data.tags.get("live") == seed_key and run.info.status == "RUNNING":
                 logged = self._logged(run)
                 if all(
-                    math.isclose(metric.value, dict(points.get(name, ())).get(step, math.nan), rel_tol=1e-6)
+                    math.isclose(
+                        metric.value, points[name].get(step, math.nan) if name in points else math.nan, rel_tol=1e-6
+                    )
                     for name, steps in logged.items()
                     for step, metric in steps.items()
                 ):
@@ -263,13 +266,13 @@ class Store:
         self,
         run: Run,
         record: Record,
-        points: dict[str, list[Point]],
+        points: Curves,
         logged: Logged,
         model: LoggedModel | None,
     ) -> None:
         """Parameters, tags, thinned curves and scores. A score that its curve does not end with is a point after it."""
         start, lasted, model_id = run.info.start_time, _milliseconds(record), model.model_id if model else None
-        last = max((curve[-1][0] for curve in points.values()), default=0)
+        last = max((curve.index[-1] for curve in points.values()), default=0)
         new = {
             (name, step): Metric(name, value, start + lasted * step // max(last, 1), step)
             for name, step, value in _missing({name: thinned(curve) for name, curve in points.items()}, logged)
@@ -308,8 +311,14 @@ class Store:
                     shutil.rmtree(target, ignore_errors=True)
 
 
-def _missing(points: dict[str, list[Point]], logged: Logged) -> list[tuple[str, int, float]]:
-    return [(name, *point) for name, curve in points.items() for point in curve if point[0] not in logged.get(name, {})]
+def _missing(points: Curves, logged: Logged) -> list[tuple[str, int, float]]:
+    """Metric, step and value, the latter with the digits of single precision."""
+    rows = {
+        name: zip(curve.index.tolist(), curve.to_numpy().astype(str), strict=True) for name, curve in points.items()
+    }
+    return [
+        (name, step, float(value)) for name in rows for step, value in rows[name] if step not in logged.get(name, {})
+    ]
 
 
 def _local(uri: str) -> Path | None:
