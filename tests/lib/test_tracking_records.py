@@ -63,7 +63,7 @@ def test_curves_have_the_names_of_scores_and_no_empty_cells() -> None:
         "validation.mse": {0: 2.0},
         "train_sample.accuracy": {10: 0.75},
     }
-    assert dict(curves(history.assign(lr=[0.5, 0.5, 0.25]))["lr"]) == {0: 0.5, 5: 0.5, 10: 0.25}
+    assert dict(curves(history.assign(lr=[0.5, 0.5, 0.25]))["train.lr"]) == {0: 0.5, 5: 0.5, 10: 0.25}
 
 
 def test_parameters_have_the_names_of_reports_and_leave_out_what_is_not_set() -> None:

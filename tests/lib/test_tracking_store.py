@@ -43,7 +43,7 @@ def test_a_run_carries_what_a_reviewer_looks_for(trained: Path, sync_here: Sync)
     for run, entry, seed in ((slow, "slow", "0"), (wide, "wide", "0"), (other, "wide", "1")):
         for name, value in scored[entry]["seeds"][seed]["scores"].items():
             assert run.data.metrics[name] == pytest.approx(value, rel=1e-6)
-    assert not {"lr", "epoch", "validation_mse"} & set(slow.data.metrics)
+    assert not {"lr", "train.lr", "epoch", "validation_mse"} & set(slow.data.metrics)
 
     (data,) = slow.inputs.dataset_inputs
     assert about["data"]["sha256"].startswith(data.dataset.digest)

@@ -226,11 +226,12 @@ def curves(history: "pd.DataFrame") -> Curves:
     import numpy as np
 
     found: Curves = {}
-    for column in history.columns.difference(["step", "epoch", "run", "seed"], sort=False):
+    table = history.rename(columns={"lr": "train_lr"}).drop(columns=["epoch", "run", "seed"], errors="ignore")
+    for column, values in (table.set_index("step") if len(table) else table).items():
         split = next((split for split in SPLITS if column.startswith(f"{split}_")), None)
-        curve = history.set_index("step")[column].astype(np.float32)
+        curve = values.astype(np.float32)
         curve = curve[np.isfinite(curve)]
-        if len(curve) and (column != "lr" or curve.nunique() > 1):
+        if len(curve) and (column != "train_lr" or curve.nunique() > 1):
             found[f"{split}.{column.removeprefix(f'{split}_')}" if split else column] = curve
     return found
 
