@@ -71,7 +71,7 @@ class Store:
             return written
         for task, state in states(records).items():
             self._register_best(task, profile, [r for r in records if r.task == task and r.run != STUDY], state)
-        for task in {record.task for record in records} if written else ():
+        for task in sorted({record.task for record in records}) if written else ():
             self._remove_pending(task)
         return written
 
