@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from stages.lib.config import PROFILES, Profile, load_reports
+from stages.lib.config import PROFILES, Profile, load_reports, read_limits
 from stages.lib.errors import InputError, run_stage
 from stages.lib.task import task_module
 
@@ -39,9 +39,10 @@ def compute(group: str, profile: Profile) -> None:
     data = Path("data", profile, computed[group].data)
     runs: dict[str, Any] = {}
     tables: list[pd.DataFrame] = []
+    most = read_limits(profile).seeds
     for name, statement in module.STATEMENTS.items():
         seeds = {}
-        for seed in range(statement.seeds):
+        for seed in range(min(statement.seeds, most or statement.seeds)):
             result = statement.compute(seed, data)
             seeds[str(seed)] = {"scores": result.values}
             if result.columns:

@@ -66,15 +66,22 @@ def _plan(repo: Any, targets: Sequence[str]) -> "TopologicalSorter[Any]":
 
 
 def _load_libraries() -> None:
-    """What most stages import, so that their forks start with it."""
+    """What most stages import and read, so that their forks start with it."""
     import lightning_fabric  # noqa: F401
+    import matplotlib.backends.backend_agg
+    import matplotlib.backends.backend_svg
     import matplotlib.figure  # noqa: F401
     import pandas  # noqa: F401
     import pyarrow.parquet  # noqa: F401
-    import pydantic  # noqa: F401
     import safetensors.torch  # noqa: F401
     import scipy.stats  # noqa: F401
     import sklearn.metrics  # noqa: F401
+    import yaml  # noqa: F401
+    from pydantic import BaseModel, Field, TypeAdapter  # noqa: F401  (pydantic imports its parts on first use)
+
+    from stages.lib.config import load_reports
+
+    load_reports()
 
 
 class _Runner:

@@ -63,7 +63,7 @@ def sync_profiles(profiles: Sequence[Profile], study: bool = False, live: bool =
     lock = artifacts / ".lock"
     lock.parent.mkdir(exist_ok=True)
     sent = 0
-    with lock.open("w") as file, tempfile.TemporaryDirectory() as shared:
+    with lock.open("w") as file, tempfile.TemporaryDirectory(dir=artifacts, prefix=".") as shared:
         fcntl.flock(file, fcntl.LOCK_EX)  # two at a time could send a run twice; the lock ends with the process
         records = {profile: read_records(profile, problems, study) for profile in profiles}
         wanted = {record.digest for found in records.values() for record in found}

@@ -8,7 +8,7 @@ network, or to the task, by their names. The experiment under study is the top l
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -37,15 +37,16 @@ IDENTITY = ("group", "task", "model")
 
 
 class Limits(Strict):
-    """Upper bounds that a profile sets on the length of every run; the sample profile's keep `make` short."""
+    """Upper bounds that a profile sets on the cost of every run; the sample profile's keep `make` short."""
 
+    batch_size: PositiveInt | None = None
     steps: PositiveInt | None = None
     epochs: PositiveInt | None = None
     seeds: PositiveInt | None = None
     validate_every: PositiveInt | None = None
 
     def cut(self, settings: Settings) -> Settings:
-        """The settings with every length at most its limit."""
+        """The settings, each at most its limit."""
         bounds = {name: bound for name, bound in self if bound is not None and getattr(settings, name) is not None}
         return settings.model_copy(update={name: min(bound, getattr(settings, name)) for name, bound in bounds.items()})
 
@@ -277,9 +278,21 @@ class Reports:
 
 def load_reports(root: Path = Path()) -> Reports:
     """Read and merge reports/*.yaml. Raises InputError for a file that is no mapping, and for a key given twice."""
+    return _load(tuple((path, path.resolve(), *_state(path)) for path in report_files(root)))
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written or replaced."""
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+# `python -m stages.reproduce` reads the files once; its forks, one a stage, find them read.
+@lru_cache(maxsize=1)
+def _load(known: tuple[tuple[Any, ...], ...]) -> Reports:
     content: dict[str, Any] = {}
     files: dict[tuple[str, str], Path] = {}
-    for path in report_files(root):
+    for path, *_ in known:
         for section, entries in read_yaml(path).items():
             if section not in SECTIONS:
                 raise InputError(f"{path}: unknown key {section!r}; allowed are {', '.join(SECTIONS)}")

@@ -13,7 +13,7 @@ from stages.lib.files import ROOT
 from stages.lib.text import preprocessing as text
 from stages.lib.text.glove import read_vectors
 
-SPLITS = {"sts-train.csv": 900, "sts-dev.csv": 240, "sts-test.csv": 240}
+SPLITS = {"sts-train.csv": 900, "sts-dev.csv": 150, "sts-test.csv": 150}
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -153,7 +153,7 @@ def test_from_the_archive_to_outcomes_and_a_prediction(copy_of_the_code: Path, c
     scores = group.scores["runs"]["small-cnn"]["seeds"]["0"]["scores"]
     for split, name in (("test", "test."), ("test+augmented", "test.augmented_"), ("validation", "validation.")):
         rows = group.outcomes[group.outcomes["split"] == split]
-        assert len(rows) == (30 if split == "validation" else 100)
+        assert len(rows) == (12 if split == "validation" else 40)
         assert scores[f"{name}accuracy"] == pytest.approx((rows["prediction"] == rows["target"]).mean())
         assert scores[f"{name}loss"] == pytest.approx(rows["loss"].mean(), rel=1e-5)
     assert scores["test.augmented_loss"] != pytest.approx(scores["test.loss"], abs=1e-5)

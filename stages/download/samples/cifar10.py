@@ -18,7 +18,7 @@ from stages.download.samples import generator
 
 ARCHIVE, SIDE = "cifar-10-python.tar.gz", 32
 #: Images in each of the five training batches, and in the test batch.
-TRAIN, TEST = 60, 100
+TRAIN, TEST = 24, 40
 
 #: Parts of each class, coordinates from −1 to 1, y down: ellipses and boxes by center and half sizes, triangles by
 #: corners. The number in front is the part's color, one of three.

@@ -15,7 +15,7 @@ import numpy as np
 
 from stages.download.samples import Group, generator, groups
 
-COUNTS = {"train": 560, "test": 150}
+COUNTS = {"train": 360, "test": 100}
 FILES = {
     "laptops": {"train": "Laptop_Train_v2.xml", "test": "Laptops_Test_Gold.xml"},
     "restaurants": {"train": "Restaurants_Train_v2.xml", "test": "Restaurants_Test_Gold.xml"},

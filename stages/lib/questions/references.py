@@ -134,9 +134,12 @@ def _check_margin(reports: "Reports", check: BaseCheck, profile: Any, where: str
 
 
 def _seeds(reports: "Reports", run: str, profile: Any) -> int:
+    from stages.lib.config import read_limits
+
     group = reports.computed.get(reports.group_of[run])
     if group is not None:
-        return int(task_module(group.task, "statements").STATEMENTS[run].seeds)
+        seeds = int(task_module(group.task, "statements").STATEMENTS[run].seeds)
+        return min(seeds, read_limits(profile).seeds or seeds)
     return len(reports.run(run, profile).seeds)
 
 

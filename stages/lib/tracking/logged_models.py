@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
 
 NETWORK = "network"  # the folder below data/ that stages.lib.tracking.model reads
-NOT_NEEDED = ("__pycache__", "download", "evaluate", "plot", "report")
+NOT_NEEDED = ("__pycache__", "concepts", "download", "evaluate", "plot", "report", "statistics")
 PACKAGES = ("mlflow", "numpy", "pandas", "pillow", "pydantic", "pyyaml", "safetensors", "torch", "torchvision")
 
 
@@ -46,9 +46,11 @@ def write_model(weights: Path, common: Path, target: Path, logged: "LoggedModel"
     """Fill `target` with a run's own files and links to those of `common_folder`."""
     from mlflow.models import Model
 
-    shutil.copytree(
-        common, target, copy_function=lambda source, path: link(Path(source), Path(path)), dirs_exist_ok=True
-    )
+    shutil.rmtree(target, ignore_errors=True)
+    try:
+        shutil.copytree(common, target, copy_function=os.link)
+    except OSError:  # a disk without hard links
+        shutil.copytree(common, target, dirs_exist_ok=True)
     link(weights, target / "data" / NETWORK / "weights.safetensors")
     link(weights.parents[1] / "run.json", target / "data" / NETWORK / "run.json")
     (target / "MLmodel").unlink()  # a link to the common one
