@@ -91,11 +91,14 @@ def sync_profiles(profiles: Sequence[Profile], study: bool = False, live: bool =
 def _send_live(store: "Store", profile: Profile, checkpoint: Path) -> None:
     """The curve so far of a training that is under way."""
     import pandas as pd
-    import torch
+
+    from stages.train.checkpoint import read
 
     run_id, seed = checkpoint.stem.removeprefix(f"{profile}-").rsplit("-", 1)
     run = read_study(profile) if run_id == STUDY else load_reports().run(run_id, profile)
-    content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    content = read(checkpoint)
+    if content is None:  # the training says so when it resumes
+        return
     tags = {"profile": profile, "group": run.group, "run": run.id}
     history = pd.DataFrame(content["state"]["history"])
     store.send_live(run.task_name, f"{run.task_name}/{profile}/{run.id}/seed-{seed}", tags, history)

@@ -1,9 +1,12 @@
 """The file that a killed training resumes from."""
 
+import hashlib
 import io
 import math
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +15,8 @@ from torch.optim import Optimizer
 from stages.lib.files import atomic_file
 
 Row = dict[str, float]
+#: A checkpoint ends with the SHA-256 of what precedes it.
+DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 @dataclass
@@ -42,7 +47,7 @@ def weights_of(network: nn.Module) -> dict[str, Tensor]:
 
 
 def save(path: Path, fingerprint: str, network: nn.Module, optimizer: Optimizer, state: State) -> None:
-    """Write all that changes during training; a kill while writing leaves the previous file."""
+    """Write all that changes during training; a kill or a power cut while writing leaves the previous file."""
     content = {
         "fingerprint": fingerprint,
         "network": network.state_dict(),
@@ -54,15 +59,29 @@ def save(path: Path, fingerprint: str, network: nn.Module, optimizer: Optimizer,
     # torch's own writer hides which error a full disk gives; Python's raises it.
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        file.write(buffer.getbuffer())
+        file.write(hashlib.sha256(buffer.getbuffer()).digest())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """What `save` wrote; None where the file is damaged (emptied, truncated, overwritten)."""
+    content = memoryview(path.read_bytes())
+    if hashlib.sha256(content[:-DIGEST_BYTES]).digest() != content[-DIGEST_BYTES:]:
+        return None
+    return torch.load(io.BytesIO(content[:-DIGEST_BYTES]), map_location="cpu", weights_only=True)
 
 
 def restore(path: Path, fingerprint: str, network: nn.Module, optimizer: Optimizer, state: State) -> bool:
-    """Load a checkpoint of the same training; False where there is none."""
+    """Load a checkpoint of the same training; False where there is none, and where it cannot be used."""
     if not path.exists():
         return False
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    content = read(path)
+    if content is None:
+        print(f"{path} is damaged; training starts from the beginning", flush=True)
+        return False
     if content["fingerprint"] != fingerprint:
         print(f"{path} was made by other settings, data or code; training starts from the beginning", flush=True)
         return False

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import math
+import random
 import shutil
 import subprocess
 import sys
@@ -142,6 +143,34 @@ def test_a_checkpoint_of_other_settings_is_not_used(
     capsys.readouterr()
     train(run)
     assert "made by other settings, data or code; training starts from the beginning" in capsys.readouterr().out
+    assert contents(run.folder) == expected
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: b"",
+        lambda content: content[:1000],
+        lambda content: content[:-1],
+        lambda _: random.Random(0).randbytes(5000),
+    ],
+    ids=["empty", "cut off", "one byte short", "random"],
+)
+def test_a_damaged_checkpoint_is_one_line_and_a_fresh_start(
+    leave_checkpoint: Callable[[Any], None], capsys: pytest.CaptureFixture[str], damage: Callable[[bytes], bytes]
+) -> None:
+    run = small_run()
+    train(run)
+    expected = contents(run.folder)
+    leave_checkpoint(run)
+    checkpoint = Path(f"models/.resume/sample-{run.id}-0.pt")
+    checkpoint.write_bytes(damage(checkpoint.read_bytes()))
+    capsys.readouterr()
+    train(run)
+    said = capsys.readouterr()
+    assert f"{checkpoint} is damaged; training starts from the beginning" in said.out
+    assert said.err == ""
     assert contents(run.folder) == expected
 
 
