@@ -1,4 +1,6 @@
-"""The pipeline's stages by name: download, preprocess, train, evaluate, check, plot, report (and predict)."""
+"""The pipeline's stages: validate, download, preprocess, train, evaluate, compute, plot and report; beside it predict,
+publish, reproduce, sync and verify.
+"""
 
 import gc
 

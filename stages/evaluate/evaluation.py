@@ -46,7 +46,8 @@ def evaluate_group(group: str, profile: Profile) -> None:
         seeds: dict[str, Any] = {}
         for seed in run.seeds:
             about, found = evaluate_seed(run, seed)
-            seeds[str(seed)] = {"scores": found.scores, **about["seeds"][str(seed)]}
+            weights = sha256((run.folder / f"seed-{seed}" / "weights.safetensors").read_bytes()).hexdigest()
+            seeds[str(seed)] = {"scores": found.scores, "weights": weights, **about["seeds"][str(seed)]}
             tables["outcomes"] += [frame.assign(run=run.id, seed=seed) for frame in found.outcomes]
             tables["histories"].append(found.history.assign(run=run.id, seed=seed))
             if found.plot_samples is not None:

@@ -1,6 +1,6 @@
 """What evaluation leaves for figures, verdicts and MLflow: metrics/<profile>/evaluations/<group>.
 
-- scores.json: what trained and scored each run, and its scores by seed
+- scores.json: what trained and scored each run, and by seed its scores and the SHA-256 of its weights
 - outcomes.parquet: one row an example, run and seed, with what its metrics are computed from
 - examples.parquet: split, example and a hash of the input, so that outcomes can be told to belong to other data
 - histories.parquet: the training histories, one row a step or epoch, run and seed
