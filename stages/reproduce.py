@@ -10,19 +10,26 @@ import multiprocessing
 import os
 import runpy
 import shlex
+import shutil
+import signal
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from graphlib import TopologicalSorter
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Any
 
 from stages.lib.errors import InputError, run_stage
+from stages.lib.files import atomic_file
+from stages.lib.recovery import end_with_parent
 
 #: Seconds between two writes of dvc.lock. Finished stages are also recorded on the way out.
 RECORD_EVERY = 60.0
 #: The sample pipeline.
 PIPELINE = "dvc.yaml"
+#: How long stages have to stop on Ctrl-C or SIGTERM before they are killed.
+TERMINATE_SECONDS = 10.0
 
 
 def main() -> None:
@@ -50,7 +57,7 @@ def reproduce(targets: Sequence[str], jobs: int) -> int:
         with Repo() as repo, repo.lock:
             plan = _plan(repo, targets)
             _load_libraries()
-            return _Runner(jobs).run(plan)
+            return _Runner(jobs, write_lock).run(plan)
     except DvcException as error:
         raise InputError(str(error)) from error
 
@@ -85,8 +92,8 @@ def _load_libraries() -> None:
 
 
 class _Runner:
-    def __init__(self, jobs: int) -> None:
-        self.jobs = jobs
+    def __init__(self, jobs: int, record: Callable[[list[Any]], None]) -> None:
+        self.jobs, self.record = jobs, record
         self.fork = multiprocessing.get_context("fork")
         self.running: dict[int, tuple[Any, Any]] = {}
         self.unrecorded: list[Any] = []
@@ -115,7 +122,9 @@ class _Runner:
         finally:
             for process, _ in self.running.values():
                 process.terminate()
-                process.join()
+            for process, _ in self.running.values():
+                process.join(TERMINATE_SECONDS)
+                process.kill()
             self._record()
         if self.failed:
             sys.exit(self.failed)
@@ -123,7 +132,7 @@ class _Runner:
 
     def _start(self, stage: Any) -> None:
         print(f"Running stage '{stage.addressing}'", flush=True)
-        process = self.fork.Process(target=_run_command, args=(stage.cmd, stage.wdir))
+        process = self.fork.Process(target=_run_command, args=(stage.cmd, stage.wdir, os.getpid()))
         process.start()
         self.running[process.sentinel] = process, stage
 
@@ -143,13 +152,25 @@ class _Runner:
 
     def _record(self) -> None:
         for path in {stage.path for stage in self.unrecorded}:
-            stages = [stage for stage in self.unrecorded if stage.path == path]
-            stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
+            self.record([stage for stage in self.unrecorded if stage.path == path])
         self.unrecorded, self.recorded = [], time.monotonic()
 
 
-def _run_command(command: str, folder: str) -> None:
+def write_lock(stages: list[Any]) -> None:
+    """Record stages of one pipeline. DVC writes its dvc.lock in place, so that a kill would leave a part of it."""
+    from dvc.dvcfile import Lockfile
+
+    path = Path(stages[0].path).with_suffix(".lock")
+    with atomic_file(path) as temporary:
+        if path.exists():
+            shutil.copyfile(path, temporary)
+        Lockfile(stages[0].repo, str(temporary)).dump_stages(stages)
+
+
+def _run_command(command: str, folder: str, parent: int) -> None:
     """In a fork: `python -m stages.x options`, as that command line would run it in the stage's working directory."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    end_with_parent(parent)
     os.chdir(folder)
     python, option, module, *options = shlex.split(command)
     if (python, option) != ("python", "-m"):

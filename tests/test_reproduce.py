@@ -14,7 +14,7 @@ class Stub:
 
     def __init__(self, name: str, command: str, calls: list[tuple[str, str]], is_changed: bool = True) -> None:
         self.addressing, self.cmd, self.calls, self.is_changed = name, command, calls, is_changed
-        self.dvcfile, self.path = self, "dvc.yaml"
+        self.path = "dvc.yaml"
 
     def changed(self) -> bool:
         return self.is_changed
@@ -25,9 +25,10 @@ class Stub:
     def commit(self) -> None:
         self.calls.append(("committed", self.addressing))
 
-    def dump_stages(self, stages: list["Stub"], update_pipeline: bool) -> None:
-        assert not update_pipeline
-        self.calls += [("recorded", stage.addressing) for stage in stages]
+
+def record(stages: list[Stub]) -> None:
+    for stage in stages:
+        stage.calls.append(("recorded", stage.addressing))
 
 
 def test_what_ends_well_beside_a_failed_stage_is_recorded(capfd: pytest.CaptureFixture[str]) -> None:
@@ -36,7 +37,7 @@ def test_what_ends_well_beside_a_failed_stage_is_recorded(capfd: pytest.CaptureF
     bad = Stub("bad", "python -m json.tool none.json", calls)
     after_bad, after_slow = Stub("after-bad", "python -m this", calls), Stub("after-slow", "python -m this", calls)
     with pytest.raises(SystemExit) as stopped:
-        _Runner(2).run(TopologicalSorter({bad: [], slow: [], after_bad: [bad], after_slow: [slow]}))
+        _Runner(2, record).run(TopologicalSorter({bad: [], slow: [], after_bad: [bad], after_slow: [slow]}))
     assert stopped.value.code not in (0, None)
     assert calls == [("saved", "slow"), ("committed", "slow"), ("recorded", "slow")]
     assert "error: stage 'bad' failed" in capfd.readouterr().err
@@ -46,13 +47,13 @@ def test_a_stage_starts_after_those_it_depends_on_and_only_if_it_changed() -> No
     calls: list[tuple[str, str]] = []
     first, second = Stub("first", "python -m this", calls), Stub("second", "python -m this", calls)
     between = Stub("between", "python -m json.tool none.json", calls, is_changed=False)
-    assert _Runner(3).run(TopologicalSorter({second: [between], between: [first], first: []})) == 2
+    assert _Runner(3, record).run(TopologicalSorter({second: [between], between: [first], first: []})) == 2
     assert [call for call in calls if call[0] == "saved"] == [("saved", "first"), ("saved", "second")]
 
 
 def test_a_command_that_is_no_python_module_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
     calls: list[tuple[str, str]] = []
     with pytest.raises(SystemExit):
-        _Runner(1).run(TopologicalSorter({Stub("bad", "sh -c 'touch y'", calls): []}))
+        _Runner(1, record).run(TopologicalSorter({Stub("bad", "sh -c 'touch y'", calls): []}))
     assert "does not start with `python -m`" in capfd.readouterr().err
     assert calls == []

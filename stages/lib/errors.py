@@ -2,8 +2,10 @@
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Callable
+from typing import Any
 
 
 class InputError(Exception):
@@ -11,16 +13,23 @@ class InputError(Exception):
 
 
 class TrainingError(Exception):
-    """Training cannot go on. The message names the step and says what to try."""
+    """Training failed. The message names the step and says what to try."""
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Call a stage's `main` and turn the errors that users can act on into one line on stderr.
+    """Call a stage's `main` and turn the errors that users can act on into one line on stderr. SIGTERM is as Ctrl-C,
+    and a stage that DVC started ends with DVC.
 
     Exit codes: 0 done, 2 bad input, 1 anything else that stopped the work (training diverged, disk full).
     A defect of this project still shows its traceback.
     """
+    from stages.lib.recovery import end_with_parent, mend
+
+    if "DVC_STAGE" in os.environ:
+        end_with_parent(os.getppid())
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
+        mend()
         main()
     except InputError as error:
         _fail(error, 2)
@@ -35,6 +44,10 @@ def run_stage(main: Callable[[], None]) -> None:
         _fail(f"{error.filename or 'output'}: no space left on the disk; free some and run the same command again", 1)
     except KeyboardInterrupt:
         _fail("interrupted; run the same command again to resume", 130)
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
 
 
 def _fail(message: object, code: int) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
 
 NETWORK = "network"  # the folder below data/ that stages.lib.tracking.model reads
-NOT_NEEDED = ("__pycache__", "concepts", "download", "evaluate", "plot", "report", "statistics")
+NOT_NEEDED = ("__pycache__", "download", "evaluate", "plot", "report", "statistics")
 PACKAGES = ("mlflow", "numpy", "pandas", "pillow", "pydantic", "pyyaml", "safetensors", "torch", "torchvision")
 
 
