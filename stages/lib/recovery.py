@@ -1,8 +1,8 @@
 """What a killed process may have left behind, mended before work starts; and processes that end with their parent.
 
 DVC writes dvc.lock and its list of running stages, `.dvc/tmp/rwlock`, in place. A kill in the middle leaves them cut
-off, and every later DVC command refuses to work. Each stage, and `python -m stages.reproduce`, therefore keeps a copy of
-a complete dvc.lock, puts it back where the file is cut off, and removes an unreadable rwlock.
+off, and every later DVC command refuses to work. Each stage, and `python -m stages.reproduce`, therefore keeps a copy
+of a complete dvc.lock, puts it back where the file is cut off, and removes an unreadable rwlock.
 """
 
 import ctypes
