@@ -257,6 +257,7 @@ READ_ELSEWHERE = {
     ("train", "params.yaml"): "the limits, which the command carries",
     ("evaluate", "reports"): "the runs of the group, whose models are dependencies",
     ("evaluate", "params.yaml"): "the limits, which went into the models",
+    ("compute", "params.yaml"): "the limits, which the command carries",
     ("compute", "reports"): "the group's entry, which the command carries",
     ("plot", "reports"): "the figure's entry, which the command carries",
     ("report", "params.yaml"): "the limits of the runs, which went into the evaluations",
