@@ -8,11 +8,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import chdir
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import chdir, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from conftest import write_yaml
@@ -323,6 +324,26 @@ def test_both_pipelines_have_one_definition() -> None:
 # ── What a change makes stale ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+@contextmanager
+def hashed_once() -> Iterator[None]:
+    """DVC builds each file or folder once, and not again for every stage that depends on it. Nothing may change."""
+    import dvc.output
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    build, built = dvc.output.build, {}
+
+    def build_once(odb: Any, path: str, *others: Any, dry_run: bool = False, **options: Any) -> Any:
+        key = path, dry_run
+        if key not in built:
+            built[key] = build(odb, path, *others, dry_run=dry_run, **options)
+        return built[key]
+
+    with mock.patch("dvc.output.build", build_once):
+        yield
+    # DVC keeps every folder that it has seen here, and looks through all of them for each further one.
+    MemoryFileSystem.store.clear()
+
+
 class Checkout:
     """A copy of this checkout in which every stage counts as run: its outputs are stand-ins."""
 
@@ -336,13 +357,15 @@ class Checkout:
         for path in (ROOT / "reports").glob("*.yaml"):
             write_yaml(folder / "reports" / path.name, read_yaml(path))
         subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True, env=environment(folder))
+        from dvc.repo import Repo
+
+        with chdir(folder):
+            self.repo = Repo()
         self._record()
 
     def _record(self) -> None:
-        from dvc.repo import Repo
-
-        with chdir(self.folder), Repo() as repo, repo.lock:
-            stages = list(repo.index.stages)
+        with chdir(self.folder), self.repo.lock, hashed_once():
+            stages = list(self.repo.index.stages)
             for out in (out for stage in stages for out in stage.outs):
                 path = Path(out.fs_path)
                 file = path if path.suffix in (".csv", ".html", ".json", ".png", ".svg", ".txt") else path / "content"
@@ -353,11 +376,19 @@ class Checkout:
                 stage.commit()
             stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Meanwhile DVC resolves dvc.yaml only where stale() tells it to."""
+        from dvc.repo import lock_repo
+
+        with chdir(self.folder), lock_repo(self.repo):
+            yield
+        self.repo.close()
+
     def stale(self, *changes: tuple[str, Callable[[Any], Any] | None]) -> set[str]:
         """The stages that DVC would run for changes of files: YAML by a function, others by a line at their end."""
-        from dvc.repo import Repo
-
         before = {name: (self.folder / name).read_bytes() for name, _ in changes}
+        resolved_anew = any(name.endswith(".yaml") for name in before)
         try:
             for name, change in changes:
                 path = self.folder / name
@@ -367,16 +398,22 @@ class Checkout:
                     content = read_yaml(path)
                     change(content)
                     write_yaml(path, content)
-            with chdir(self.folder), Repo() as repo:
-                return set(repo.status())
+            if resolved_anew:
+                self.repo._reset()
+            with hashed_once():
+                return set(self.repo.status())
         finally:
             for name, content in before.items():
                 (self.folder / name).write_bytes(content)
+            if resolved_anew:
+                self.repo._reset()
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    return Checkout(tmp_path_factory.mktemp("checkout"))
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    checkout = Checkout(tmp_path_factory.mktemp("checkout"))
+    with checkout.locked():
+        yield checkout
 
 
 def trained(stale: set[str]) -> set[str]:
