@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -255,20 +257,36 @@ def test_a_project_with_results_refuses_them_too(restored: Project, kind: str) -
     assert after == before
 
 
-@pytest.mark.parametrize("kind", ["parent", "shell", "newline", "long", "dots"])
-@pytest.mark.parametrize(
-    ("stage", "option"),
-    [
-        ("download", "--dataset"),
-        ("preprocess", "--task"),
-        ("train", "--run"),
-        ("evaluate", "--group"),
-        ("compute", "--group"),
-        ("plot", "--figure"),
-    ],
-)
-def test_commands_refuse_bad_ids(untouched: Project, stage: str, option: str, kind: str) -> None:
-    command = (sys.executable, "-m", f"stages.{stage}", "--profile", "sample", f"{option}={BAD_IDS[kind]}")
+OPTIONS = {
+    "download": "--dataset",
+    "preprocess": "--task",
+    "train": "--run",
+    "evaluate": "--group",
+    "compute": "--group",
+    "plot": "--figure",
+}
+
+
+@pytest.mark.parametrize("stage", OPTIONS)
+def test_commands_refuse_bad_ids(
+    untouched: Project, stage: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As `python -m` would run them, in this process, which has imported torch."""
+    before = files(untouched.folder.parent)
+    monkeypatch.chdir(untouched.folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    for kind in ("parent", "shell", "newline", "long", "dots"):
+        words = [f"stages.{stage}", "--profile", "sample", f"{OPTIONS[stage]}={BAD_IDS[kind]}"]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module(f"stages.{stage}", run_name="__main__")
+        printed = capfd.readouterr()
+        one_error_line(subprocess.CompletedProcess(words, ended.value.code, printed.out, printed.err), 2)
+        assert files(untouched.folder.parent) == before
+
+
+def test_a_command_line_refuses_a_bad_id(untouched: Project) -> None:
+    command = (sys.executable, "-m", "stages.train", "--profile", "sample", f"--run={BAD_IDS['parent']}")
     before = files(untouched.folder.parent)
     one_error_line(untouched.call(*command, fails=True), 2)
     assert files(untouched.folder.parent) == before

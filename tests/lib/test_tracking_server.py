@@ -107,8 +107,9 @@ def test_runs_files_and_models_in_postgresql(
 
 
 def test_a_server_that_is_killed_in_the_middle_gets_the_rest_later(
-    trained: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    trained: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    shutil.copyfile(empty_store, trained / "server.db")
     port = closed_port()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
     database = f"sqlite:///{trained}/server.db"
@@ -133,7 +134,10 @@ def test_a_server_that_is_killed_in_the_middle_gets_the_rest_later(
         assert [str(model.status) for model in models] == ["READY"] * 3
 
 
-def test_a_server_without_access_to_its_files_gets_the_values(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_without_access_to_its_files_gets_the_values(
+    trained: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copyfile(empty_store, trained / "server.db")
     port = closed_port()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
     places = ("--backend-store-uri", f"sqlite:///{trained}/server.db", "--no-serve-artifacts")

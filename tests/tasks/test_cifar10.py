@@ -33,6 +33,14 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def larger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sample with six images of each class in each training batch, and with ten in the test batch."""
+    folder = tmp_path_factory.mktemp("larger")
+    sample.write(folder, 0, train=60, test=100)
+    return folder
+
+
+@pytest.fixture(scope="module")
 def prepared(raw: Path) -> Prepared:
     tensors, metadata, vocabulary = prepare({"corpus": raw}, Settings())
     return Prepared(tensors, {"sample": True, **metadata}, vocabulary)
@@ -49,21 +57,28 @@ def context(index: Tensor, step: int = 0, epoch: int = 0) -> AugmentContext:
 # ── Data ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_splits_have_equally_many_of_each_class(prepared: Prepared) -> None:
+def test_the_splits_have_equally_many_of_each_class(larger: Path) -> None:
+    tensors, metadata, _ = prepare({"corpus": larger}, Settings())
     for name, count in (("train", 27), ("validation", 3), ("test", 10)):
-        assert torch.bincount(prepared.tensors[f"{name}.labels"].long()).tolist() == [count] * 10
-        assert prepared.tensors[f"{name}.images"].shape == (10 * count, 32, 32, 3)
-        assert prepared.tensors[f"{name}.images"].dtype == torch.uint8
-    assert prepared.metadata["images"] == {"train": 270, "validation": 30, "test": 100}
+        assert torch.bincount(tensors[f"{name}.labels"].long()).tolist() == [count] * 10
+        assert tensors[f"{name}.images"].shape == (10 * count, 32, 32, 3)
+        assert tensors[f"{name}.images"].dtype == torch.uint8
+    assert metadata["images"] == {"train": 270, "validation": 30, "test": 100}
 
 
-def test_validation_has_the_last_images_of_each_class(raw: Path, prepared: Prepared) -> None:
-    tensors, metadata, _ = prepare({"corpus": raw}, Settings(validation_per_class=1))
+def test_each_class_has_one_validation_image_of_the_small_sample(prepared: Prepared) -> None:
+    assert torch.bincount(prepared.tensors["validation.labels"].long()).tolist() == [1] * 10
+    assert torch.bincount(prepared.tensors["test.labels"].long()).tolist() == [sample.TEST // 10] * 10
+    assert prepared.metadata["images"] == {"train": 5 * sample.TRAIN - 10, "validation": 10, "test": sample.TEST}
+
+
+def test_validation_has_the_last_images_of_each_class(larger: Path) -> None:
+    three, _, _ = prepare({"corpus": larger}, Settings())
+    one, metadata, _ = prepare({"corpus": larger}, Settings(validation_per_class=1))
     assert metadata["images"] == {"train": 290, "validation": 10, "test": 100}
     for label in range(10):
-        fewer, more = (
-            data["validation.images"][data["validation.labels"] == label] for data in (tensors, prepared.tensors)
-        )
+        fewer, more = (data["validation.images"][data["validation.labels"] == label] for data in (one, three))
+        assert len(more) == 3
         assert torch.equal(fewer[0], more[-1])
 
 
@@ -76,7 +91,7 @@ def test_training_images_come_with_mean_0_and_variance_1(prepared: Prepared) -> 
     split = splits_of(prepared)["train"]
     batch = split.batch(torch.arange(len(split)))
     (images,) = batch.inputs
-    assert images.shape == (270, 3, 32, 32)
+    assert images.shape == (5 * sample.TRAIN - 10, 3, 32, 32)
     assert images.is_contiguous(memory_format=torch.channels_last)
     assert torch.allclose(images.mean((0, 2, 3)), torch.zeros(3), atol=1e-4)
     assert torch.allclose(images.std((0, 2, 3)), torch.ones(3), atol=1e-3)
@@ -132,7 +147,7 @@ def test_the_same_seed_gives_the_same_bytes(raw: Path, tmp_path: Path) -> None:
 def test_the_sample_has_the_official_classes_and_every_image_once(prepared: Prepared) -> None:
     assert tuple(sample.DRAWINGS) == CLASSES
     images = torch.cat([prepared.tensors[f"{name}.images"] for name in ("train", "validation", "test")])
-    assert len({image.numpy().tobytes() for image in images}) == 400
+    assert len({image.numpy().tobytes() for image in images}) == 5 * sample.TRAIN + sample.TEST
 
 
 @pytest.mark.pipeline
@@ -253,7 +268,7 @@ def test_every_network_maps_images_to_ten_logits(model: str, prepared: Prepared)
 
 def test_label_smoothing_and_the_batch_accuracy_follow_their_definitions(prepared: Prepared) -> None:
     network = TASK.build("simple_cnn", SimpleCNNOptions(), prepared.metadata).eval()
-    batch = splits_of(prepared)["test"].batch(torch.arange(0, 100, 3))
+    batch = splits_of(prepared)["test"].batch(torch.arange(0, sample.TEST, 3))
     logits = network(*batch.inputs)
     log = logits.log_softmax(1)
     of_target = log.gather(1, batch.target.unsqueeze(1))[:, 0]
@@ -330,7 +345,7 @@ def test_the_calibration_error_of_known_cases() -> None:
 
 def test_the_most_confident_mistakes_are_kept(prepared: Prepared, guesses: tuple[list[list[float]], list[int]]) -> None:
     split = splits_of(prepared)["test"]
-    predictions = guesses[0][:100]
+    predictions = guesses[0][: sample.TEST]
     kept = scoring.plot_samples(split, predictions)
     wrong = [
         (max(row), index)

@@ -39,7 +39,7 @@ def small(**changes: Any) -> Run:
         "optimizer": "sgd",
         "momentum": 0.9,
         "lr": 0.05,
-        "batch_size": 30,
+        "batch_size": 10,
         "epochs": 2,
     }
     return make_run("small", "g", "sample", "cifar10", "simple_cnn", settings | changes, "tests", limits=Limits())
@@ -64,12 +64,14 @@ def test_an_augmented_training_that_was_killed_ends_with_the_same_bytes(
         pass
 
     seen = 0
+    steps = prepared.metadata["images"]["train"] // small().settings.batch_size
     augment = type(TASK).augment
 
     def killed(self: Any, batch: Batch, context: AugmentContext, options: Options) -> Batch:
         nonlocal seen
         seen += 1
-        if seen == 12:
+        # In the middle of the second of two epochs.
+        if seen == steps + 3:
             raise Killed
         return augment(self, batch, context, options)
 
@@ -115,7 +117,8 @@ def test_bfloat16_and_float32_reach_the_same_accuracy_within_noise(tmp_path: Pat
     """On more of the sample's drawings, so that both learn: means of two seeds, within twice their standard error."""
     sample.write(tmp_path, 0, train=200, test=300)
     drawings = prepare({"corpus": tmp_path}, Settings())
-    run = small(widths=[8, 16, 16, 32, 32], hidden_size=32, epochs=6, schedule="one_cycle", flip="none", crop_padding=0)
+    plain = {"flip": "none", "crop_padding": 0, "batch_size": 30}
+    run = small(widths=[8, 16, 16, 32, 32], hidden_size=32, epochs=6, schedule="one_cycle", **plain)
     accuracy: dict[str, list[float]] = {}
     for precision in ("32-true", "bf16-mixed"):
         for seed in range(2):
@@ -153,7 +156,7 @@ def test_from_the_archive_to_outcomes_and_a_prediction(copy_of_the_code: Path, c
     scores = group.scores["runs"]["small-cnn"]["seeds"]["0"]["scores"]
     for split, name in (("test", "test."), ("test+augmented", "test.augmented_"), ("validation", "validation.")):
         rows = group.outcomes[group.outcomes["split"] == split]
-        assert len(rows) == (12 if split == "validation" else 40)
+        assert len(rows) == (10 if split == "validation" else sample.TEST)
         assert scores[f"{name}accuracy"] == pytest.approx((rows["prediction"] == rows["target"]).mean())
         assert scores[f"{name}loss"] == pytest.approx(rows["loss"].mean(), rel=1e-5)
     assert scores["test.augmented_loss"] != pytest.approx(scores["test.loss"], abs=1e-5)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from conftest import MIRROR
 
+from stages.download.samples.semeval2014 import COUNTS
 from stages.lib.errors import InputError
 from stages.lib.task import Prepared
 from stages.tasks.aspects import preparation
@@ -46,13 +47,15 @@ def test_the_data_frame_of_sentences_and_that_of_terms(tmp_path: Path) -> None:
 
 def test_counts_of_the_sample_fit_together(prepared: Prepared) -> None:
     metadata = prepared.metadata
+    # Every tenth training sentence, from the first on, is for validation.
+    validation = len(range(0, COUNTS["train"], 10))
     for domain, (train, test) in FILES.items():
         for words in preparation.TOKENIZERS:
             splits = {split: metadata["splits"][f"{domain}.{words}.{split}"] for split in SPLITS}
             assert {name: split["sentences"] for name, split in splits.items()} == {
-                "train": 504,
-                "validation": 56,
-                "test": 150,
+                "train": COUNTS["train"] - validation,
+                "validation": validation,
+                "test": COUNTS["test"],
             }
             assert splits["train"]["terms"] + splits["validation"]["terms"] == metadata["files"][train]["terms"]
             assert splits["test"]["terms"] == metadata["files"][test]["terms"]

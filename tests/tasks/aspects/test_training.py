@@ -5,6 +5,7 @@ import itertools
 import torch
 from seqeval.metrics.sequence_labeling import get_entities
 
+from stages.download.samples.semeval2014 import COUNTS
 from stages.lib.task import Prepared
 from stages.lib.text import spans
 from stages.tasks.aspects import preparation
@@ -24,7 +25,7 @@ def test_an_inside_tag_after_an_outside_one_begins_a_term_as_in_conlleval() -> N
 
 def test_a_batch_holds_the_words_of_its_sentences_their_vectors_and_tags(prepared: Prepared) -> None:
     split = TASK.load(prepared.tensors, prepared.metadata, Options(domain="restaurants"))["test"]
-    index = torch.tensor([3, 77, 149])
+    index = torch.tensor([3, 77, COUNTS["test"] - 1])
     (token_ids, vectors, characters, shapes, parts_of_speech, _, lengths), target = split.batch(index)
     token_id = {word: number for number, word in enumerate(prepared.vocabulary, start=2)}
     for row, number in enumerate(index.tolist()):
@@ -100,7 +101,7 @@ def test_training_on_the_sample_learns(prepared: Prepared) -> None:
     network = TASK.build("sequence_tagger", options, prepared.metadata)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
     for step in range(60):
-        index = torch.randint(504, (50,), generator=torch.Generator().manual_seed(step))
+        index = torch.randint(len(splits["train"]), (50,), generator=torch.Generator().manual_seed(step))
         optimizer.zero_grad()
         loss, _ = TASK.training_step(network, splits["train"].batch(index), Options())
         loss.backward()
