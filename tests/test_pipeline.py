@@ -3,9 +3,13 @@
 import csv
 import io
 import json
+import multiprocessing
+import os
 import runpy
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -174,12 +178,51 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def refuses(project: Project, *command: str) -> str:
     """The command fails, runs at most `validate`, and leaves all files as they were; returns what it printed."""
-    before = files(project.folder.parent)
-    done = project.call(*command, fails=True)
-    assert set(stages_run(done)) <= {"validate"}
-    assert files(project.folder.parent) == before
+    with left_alone(project):
+        done = project.call(*command, fails=True)
+        assert set(stages_run(done)) <= {"validate"}
     assert "Traceback" not in done.stderr
     return done.stdout + done.stderr
+
+
+@contextmanager
+def left_alone(project: Project) -> Iterator[None]:
+    before = files(project.folder.parent)
+    yield
+    assert files(project.folder.parent) == before
+
+
+@pytest.fixture
+def repro_refuses(unchanged: Project, tmp_path: Path) -> Callable[[], None]:
+    """As refuses(unchanged, "dvc", "repro"), in forks of this process, which has imported DVC."""
+    import dvc.cli
+    import dvc.logger
+
+    def repro() -> None:
+        file = os.open(tmp_path / "printed", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
+        dvc.logger.setup()
+        os.environ.update(unchanged.environment)
+        os.chdir(unchanged.folder)
+        code = dvc.cli.main(["repro"])
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+    def refuse() -> None:
+        with left_alone(unchanged):
+            process = multiprocessing.get_context("fork").Process(target=repro)
+            process.start()
+            process.join()
+        printed = (tmp_path / "printed").read_text()
+        assert process.exitcode, printed
+        assert "ERROR: " in printed
+        assert set(stages_run(subprocess.CompletedProcess([], process.exitcode, printed))) <= {"validate"}
+        assert "Traceback" not in printed
+
+    return refuse
 
 
 def change(project: Project, section: str, entry: str, name: str, key: str | None = None) -> None:
@@ -201,22 +244,26 @@ def unchanged(untouched: Project) -> Project:
 
 @pytest.mark.parametrize("kind", ["parent", "shell", "newline"])
 @pytest.mark.parametrize("section", ENTRIES)
-def test_repro_refuses_bad_ids_before_anything_runs(unchanged: Project, section: str, kind: str) -> None:
+def test_repro_refuses_bad_ids_before_anything_runs(
+    unchanged: Project, repro_refuses: Callable[[], None], section: str, kind: str
+) -> None:
     change(unchanged, section, ENTRIES[section], BAD_IDS[kind])
-    refuses(unchanged, "dvc", "repro")
+    repro_refuses()
 
 
 @pytest.mark.parametrize("kind", ["slash", "dots", "space", "semicolon", "dot", "dash", "long"])
-def test_repro_refuses_every_bad_id_of_a_run(unchanged: Project, kind: str) -> None:
+def test_repro_refuses_every_bad_id_of_a_run(unchanged: Project, repro_refuses: Callable[[], None], kind: str) -> None:
     change(unchanged, "runs", OTHER, BAD_IDS[kind])
-    refuses(unchanged, "dvc", "repro")
+    repro_refuses()
 
 
 @pytest.mark.parametrize("kind", ["parent", "shell"])
 @pytest.mark.parametrize(("section", "entry", "key"), VALUES)
-def test_repro_refuses_bad_ids_in_entries(unchanged: Project, section: str, entry: str, key: str, kind: str) -> None:
+def test_repro_refuses_bad_ids_in_entries(
+    unchanged: Project, repro_refuses: Callable[[], None], section: str, entry: str, key: str, kind: str
+) -> None:
     change(unchanged, section, entry, BAD_IDS[kind], key)
-    refuses(unchanged, "dvc", "repro")
+    repro_refuses()
 
 
 def test_repro_refuses_keys_that_a_shell_would_run(unchanged: Project) -> None:
