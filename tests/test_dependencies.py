@@ -256,6 +256,7 @@ SHAPES_NOTHING = {
     r"watch/.*": "this test's own",
     r"\.git/.*|\.dvc/.*|mlflow\.db": "for provenance and MLflow",
     r"models/\.resume/.*": "a killed training's own state",
+    r"(full/)?dvc\.lock": "looked at for the traces of a killed DVC",
 }
 #: What a stage reads although its command, or another dependency, already says all that matters of it.
 READ_ELSEWHERE = {

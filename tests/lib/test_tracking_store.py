@@ -258,15 +258,17 @@ def test_a_live_curve_grows_into_the_finished_run(sync_here: Sync) -> None:
     import torch
 
     from stages.sync import sync_profiles
+    from stages.train.checkpoint import State, save
 
+    network = torch.nn.Linear(1, 1)
     history = pd.read_csv("models/full/g/slow/seed-0/history.csv")
     checkpoint = Path("models/.resume/full-slow-0.pt")
     checkpoint.parent.mkdir(exist_ok=True)
     shutil.move("models/full", "finished")
     shutil.move("metrics", "scored")
     for rows in (4, 9):
-        state = {"history": [row.dropna().to_dict() for _, row in history[:rows].iterrows()]}
-        torch.save({"state": state}, checkpoint)
+        state = State(history=[row.dropna().to_dict() for _, row in history[:rows].iterrows()])
+        save(checkpoint, "", network, torch.optim.SGD(network.parameters()), state)
         for _ in range(2):
             assert sync_profiles(["full"], live=True) == (0, [])
         (run,) = all_runs()
