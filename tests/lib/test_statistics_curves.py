@@ -4,18 +4,15 @@ import math
 
 import numpy as np
 import pytest
-import statsmodels.api as sm
 
 from stages.lib.statistics import (
     NoValue,
     final_level,
     first,
-    late_slope,
     level_at,
     log_steps_to,
     log_swing,
     plateau,
-    worst_rise,
 )
 
 X = np.arange(1.0, 101.0)
@@ -62,49 +59,6 @@ def test_level_that_is_never_or_always_reached():
         log_steps_to(X, np.exp(-X / 20), 1.0, falling=True)
 
 
-def test_slope_of_a_line_over_the_last_fifth(generator):
-    y = np.where(X < 80, 5.0, 5.0 - 0.25 * (X - 80))
-    found = late_slope(X, y)
-    assert found.value == pytest.approx(-0.25)
-    assert found.standard_error == pytest.approx(0, abs=1e-9)
-    # Independent errors: the ordinary standard error is right, and the robust one must be near it.
-    x = np.arange(5000.0)
-    noisy = generator.normal(size=5000)
-    late = x >= x[-1] * 0.8
-    plain = sm.OLS(noisy[late], sm.add_constant(x[late])).fit()
-    found = late_slope(x, noisy)
-    assert found.value == pytest.approx(plain.params[1])
-    assert found.standard_error == pytest.approx(plain.bse[1], rel=0.15)
-
-
-def test_error_of_the_slope_allows_for_autocorrelation(generator):
-    """An AR(1) with ρ = 0.5 has slopes √3 times as uncertain as least squares says: √((1 + ρ)/(1 - ρ))."""
-    slopes, errors, plain = [], [], []
-    x = np.arange(1000.0)
-    for _ in range(200):
-        noise = generator.normal(size=1000)
-        for place in range(1, 1000):
-            noise[place] += 0.5 * noise[place - 1]
-        found = late_slope(x, noise)
-        slopes.append(found.value)
-        errors.append(found.standard_error)
-        plain.append(sm.OLS(noise[800:], sm.add_constant(x[800:])).fit().bse[1])
-    assert np.std(slopes) / np.mean(plain) == pytest.approx(math.sqrt(3), rel=0.2)
-    assert np.mean(errors) == pytest.approx(np.std(slopes), rel=0.25)
-
-
-def test_error_of_a_slope_of_few_points_is_too_small_as_said(generator):
-    held = []
-    x = np.arange(100.0)
-    for _ in range(1000):
-        noise = generator.normal(size=120)
-        for place in range(1, 120):
-            noise[place] += 0.5 * noise[place - 1]
-        found = late_slope(x, noise[20:])
-        held.append(abs(found.value) < 1.96 * found.standard_error)
-    assert 0.72 < np.mean(held) < 0.9
-
-
 def test_plateau_of_a_step_and_of_an_exponential(generator):
     step = np.where(X <= 40, 0.0, 1.0) + generator.normal(0, 0.05, size=100)
     found = plateau(X, step)
@@ -133,18 +87,10 @@ def test_levels():
         level_at(X, y, 200)
 
 
-def test_worst_rise_is_above_the_lowest_value_before():
-    y = np.array([5.0, 3.0, 4.0, 2.0, 6.0, 1.0, 1.5, 0.5])
-    assert worst_rise(np.arange(8), y) == 4.0
-    assert worst_rise(X, -X) == 0.0
-
-
 SHAPES = {
     "log_swing": lambda x, y: log_swing(x, y, -np.inf, np.inf),
     "log_steps_to": lambda x, y: log_steps_to(x, y, 0.5, falling=True),
-    "late_slope": late_slope,
     "plateau": plateau,
-    "worst_rise": worst_rise,
 }
 
 
@@ -163,8 +109,6 @@ def test_window_of_seven_points_decides_nothing(generator):
     with pytest.raises(NoValue, match="7 points from 11 to 17"):
         log_swing(X, y, 11, 17)
     assert math.isfinite(log_swing(X, y, 11, 18))
-    with pytest.raises(NoValue, match="in the last fifth"):
-        late_slope(X[:30], y[:30])
 
 
 def test_curve_that_goes_back_is_a_mistake():

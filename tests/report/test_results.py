@@ -13,7 +13,6 @@ AGAIN = "`python -m stages.publish --restore`, `python -m stages.report --profil
 
 
 @pytest.mark.pipeline
-@pytest.mark.skipif(not (RESULTS / "claims.json").is_file(), reason="no results are published")
 def test_the_page_follows_from_the_published_evaluations(tmp_path: Path) -> None:
     """Without models, claims.json and the page come out to the byte."""
     for name in ("evaluations", "figures"):

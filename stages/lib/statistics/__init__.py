@@ -1,4 +1,4 @@
-"""Checks on repeated runs: what the numbers say about a statement, and what they could have said.
+"""Checks on repeated runs: what they show about a statement, and what they could have shown.
 
 Pure functions over numpy arrays. `Measurements` holds one metric of one run; a check takes Measurements and numbers and
 returns a `Finding`; `corrected` applies Holm's correction over the findings of one claim. A programming mistake
@@ -11,12 +11,10 @@ from stages.lib.statistics.curves import (
     NoValue,
     final_level,
     first,
-    late_slope,
     level_at,
     log_steps_to,
     log_swing,
     plateau,
-    worst_rise,
 )
 from stages.lib.statistics.estimates import Estimate, difference, mean
 from stages.lib.statistics.measurements import (
@@ -61,7 +59,6 @@ __all__ = [
     "grim",
     "higher",
     "holm",
-    "late_slope",
     "level_at",
     "log_steps_to",
     "log_swing",
@@ -78,5 +75,4 @@ __all__ = [
     "proportion",
     "reaches",
     "recall_from_counts",
-    "worst_rise",
 ]

@@ -30,13 +30,6 @@ class Reached(NamedTuple):
     reached: bool
 
 
-class Slope(NamedTuple):
-    """Change of y per unit of x, with its standard error."""
-
-    value: float
-    standard_error: float
-
-
 def log_swing(x: np.ndarray, y: np.ndarray, start: float, stop: float) -> float:
     """Log of the standard deviation of the first differences of y where start ≤ x ≤ stop.
 
@@ -77,28 +70,6 @@ def log_steps_to(x: np.ndarray, y: np.ndarray, level: float, falling: bool) -> R
     return Reached(math.log(x[place - 1] + (x[place] - x[place - 1]) * (level - before) / (after - before)), True)
 
 
-def late_slope(x: np.ndarray, y: np.ndarray) -> Slope:
-    """Slope over the last fifth of x, by least squares.
-
-    The standard error allows for neighbouring points that err alike: Newey & West (1987), with lags up to
-    4 (T/100)^(2/9) and the correction for small T, from statsmodels. With few points it is still too small (at T = 20
-    and a correlation of 0.5 its interval holds the slope in about 80 % of cases and not in 95 %), so a verdict takes
-    the slopes of several seeds and uses their spread.
-
-    W. K. Newey and K. D. West, Econometrica 55 (1987) 703.
-    """
-    x, y = _curve(x, y)
-    late = x >= x[-1] - (x[-1] - x[0]) / 5
-    _enough(y[late], "in the last fifth")
-    import statsmodels.api as sm
-
-    lags = int(4 * (late.sum() / 100) ** (2 / 9))
-    fit = sm.OLS(y[late], sm.add_constant(x[late] - x[late].mean())).fit(
-        cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": True}
-    )
-    return Slope(float(fit.params[1]), float(fit.bse[1]))
-
-
 def plateau(x: np.ndarray, y: np.ndarray) -> Reached:
     """The first x after which the mean stays within its noise: where a curve levels off.
 
@@ -117,13 +88,6 @@ def plateau(x: np.ndarray, y: np.ndarray) -> Reached:
     if best and best == starts[-1]:
         return Reached(float(x[-1]), False)
     return Reached(float(x[best]), True)
-
-
-def worst_rise(x: np.ndarray, y: np.ndarray) -> float:
-    """The largest rise of y above the lowest value before it; 0 for a curve that only falls."""
-    _, y = _curve(x, y)
-    _enough(y, "in all")
-    return float((y - np.minimum.accumulate(y)).max())
 
 
 def first(x: np.ndarray, y: np.ndarray) -> float:

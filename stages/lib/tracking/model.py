@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
+# torch.load calls a pickle module's `load` and `Unpickler`; the latter alone is ours. The only pickle that gets here is
+# the empty model.pth that `common_folder` writes: weights are read as safetensors.
 load = pickle.load
 
 
