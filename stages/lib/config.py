@@ -10,11 +10,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from pydantic import Field, PositiveInt
-
-from stages.lib.config_model import Id, Strict, check_id, check_model
+from stages.lib.config_entries import (
+    ComputedEntry,
+    GroupEntry,
+    Heading,
+    Limits,
+    Profile,
+    SourceEntry,
+    StudyParams,
+    TaskEntry,
+)
+from stages.lib.config_model import check_id, check_model
 from stages.lib.errors import InputError
 from stages.lib.files import read_yaml
 from stages.lib.task import Task, get_task, task_module
@@ -26,7 +34,6 @@ if TYPE_CHECKING:
     from stages.lib.figures import Figure
     from stages.lib.questions import Departure, Question
 
-Profile = Literal["sample", "full"]
 PROFILES: tuple[Profile, ...] = get_args(Profile)
 #: Where each profile's knobs are.
 PARAMS: Mapping[Profile, Path] = {"sample": Path("params.yaml"), "full": Path("full", "params.yaml")}
@@ -34,57 +41,6 @@ REPORTS = Path("reports")
 STUDY = "study"
 #: Keys of a run that say what it is, not how it is trained.
 IDENTITY = ("group", "task", "model")
-
-
-class Limits(Strict):
-    """Upper bounds that a profile sets on the cost of every run; the sample profile's keep `make` short."""
-
-    batch_size: PositiveInt | None = None
-    steps: PositiveInt | None = None
-    epochs: PositiveInt | None = None
-    seeds: PositiveInt | None = None
-    validate_every: PositiveInt | None = None
-
-    def cut(self, settings: Settings) -> Settings:
-        """The settings, each at most its limit."""
-        bounds = {name: bound for name, bound in self if bound is not None and getattr(settings, name) is not None}
-        return settings.model_copy(update={name: min(bound, getattr(settings, name)) for name, bound in bounds.items()})
-
-
-class GroupEntry(Strict):
-    """Runs of one network that are evaluated in one process."""
-
-    task: Id
-    model: Id
-
-
-class TaskEntry(Strict):
-    """A prepared data set: its raw data sets by catalogue name, and settings of its preparation."""
-
-    corpus: Id
-    vectors: Id | None = None
-    settings: dict[str, Any] = {}
-
-
-class ComputedEntry(Strict):
-    """A group of statements that are computed without training, from data/<profile>/<data>."""
-
-    task: Id
-    data: Id
-
-
-class SourceEntry(Strict):
-    """One of the reports."""
-
-    title: str
-    tasks: str
-
-
-class Heading(Strict):
-    """What the page says of a task."""
-
-    title: str
-    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -355,20 +311,6 @@ def make_run(
         *(name, group, profile, task, model, checked["network"], checked["options"], within),
         tuple(seeds) or tuple(range(within.seeds)),
     )
-
-
-class StudyParams(Strict):
-    """The keys of params.yaml besides the training settings of the experiment under study."""
-
-    profile: Profile
-    root: Literal[".", ".."]
-    params: str
-    limits: Limits
-    seed: Annotated[int, Field(ge=0)]
-    task: Id
-    model: Id
-    networks: dict[str, dict[str, Any]]
-    options: dict[str, dict[str, Any]]
 
 
 def read_params(profile: Profile) -> tuple[StudyParams, dict[str, Any]]:

@@ -11,7 +11,6 @@ from conftest import BAD_IDS, IDENTITY, SMALL, write_params, write_reports
 from stages.lib.config import (
     PROFILES,
     SECTIONS,
-    Limits,
     Run,
     find_run,
     load_reports,
@@ -20,6 +19,7 @@ from stages.lib.config import (
     read_params,
     read_study,
 )
+from stages.lib.config_entries import Limits
 from stages.lib.config_model import check_id
 from stages.lib.errors import InputError
 from stages.lib.files import ROOT, read_yaml

@@ -1,0 +1,75 @@
+"""What an entry of reports/*.yaml, beside runs, figures and questions, and params.yaml may hold."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveInt
+
+from stages.lib.config_model import Id, Strict
+from stages.train.settings import Settings
+
+Profile = Literal["sample", "full"]
+
+
+class Limits(Strict):
+    """Upper bounds that a profile sets on the cost of every run; the sample profile's keep `make` short."""
+
+    batch_size: PositiveInt | None = None
+    steps: PositiveInt | None = None
+    epochs: PositiveInt | None = None
+    seeds: PositiveInt | None = None
+    validate_every: PositiveInt | None = None
+
+    def cut(self, settings: Settings) -> Settings:
+        """The settings, each at most its limit."""
+        bounds = {name: bound for name, bound in self if bound is not None and getattr(settings, name) is not None}
+        return settings.model_copy(update={name: min(bound, getattr(settings, name)) for name, bound in bounds.items()})
+
+
+class GroupEntry(Strict):
+    """Runs of one network that are evaluated in one process."""
+
+    task: Id
+    model: Id
+
+
+class TaskEntry(Strict):
+    """A prepared data set: its raw data sets by catalogue name, and settings of its preparation."""
+
+    corpus: Id
+    vectors: Id | None = None
+    settings: dict[str, Any] = {}
+
+
+class ComputedEntry(Strict):
+    """A group of statements that are computed without training, from data/<profile>/<data>."""
+
+    task: Id
+    data: Id
+
+
+class SourceEntry(Strict):
+    """One of the reports."""
+
+    title: str
+    tasks: str
+
+
+class Heading(Strict):
+    """What the page says of a task."""
+
+    title: str
+    text: str = ""
+
+
+class StudyParams(Strict):
+    """The keys of params.yaml besides the training settings of the experiment under study."""
+
+    profile: Profile
+    root: Literal[".", ".."]
+    params: str
+    limits: Limits
+    seed: Annotated[int, Field(ge=0)]
+    task: Id
+    model: Id
+    networks: dict[str, dict[str, Any]]
+    options: dict[str, dict[str, Any]]
