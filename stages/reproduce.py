@@ -6,6 +6,7 @@ minute. DVC decides what has to run, what it depends on and what is recorded, so
 """
 
 import argparse
+import logging
 import multiprocessing
 import os
 import runpy
@@ -53,6 +54,7 @@ def reproduce(targets: Sequence[str], jobs: int) -> int:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # it names the temporary file that `write_lock` has it write
     try:
         with Repo() as repo, repo.lock:
             plan = _plan(repo, targets)
