@@ -1,6 +1,7 @@
 """Killed at any moment, the same command started again ends with the same bytes."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -98,12 +99,12 @@ def children(process: int) -> list[int]:
 
 @pytest.fixture(scope="module")
 def long_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """One whose training takes minutes; everything before it is done."""
+    """One whose training takes longer than any test; everything before it is done."""
     project = Project(tmp_path_factory.mktemp("long"))
-    params = project.folder / "params.yaml"
-    params.write_text(
-        params.read_text().replace("steps: 2", "steps: 100000").replace("validate_every: 1", "validate_every: 3000")
-    )
+    for name in ("params.yaml", "reports/sts.yaml"):
+        path = project.folder / name
+        lengthened = re.sub(r"\bsteps: \d+", "steps: 1000000", path.read_text())
+        path.write_text(lengthened.replace("validate_every: 1", "validate_every: 10000"))
     project.call(*REPRODUCE, "preprocess@sts")
     return project
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import yaml
 
 from stages.lib.config import Reports, load_reports
 from stages.lib.errors import InputError
-from stages.lib.files import ROOT, read_yaml, write_json, write_text
+from stages.lib.files import ROOT, read_json, read_yaml, write_json, write_text
 from stages.lib.questions import shown_runs
 from stages.lib.results import Group, read_group, write_table
 from stages.publish import PUBLISHED
@@ -22,6 +23,7 @@ from stages.report.judging import judge_all
 from stages.verify.comparison import compare
 
 PROFILE = "full"
+RESULTS = ROOT / PUBLISHED
 NEEDED = ("stages", "reports", "params.yaml", "full/params.yaml")
 TABLES = ("outcomes", "examples", "histories", "tables")
 
@@ -38,7 +40,7 @@ def verify(runs: Sequence[str], seeds: int | None = None) -> Iterator[tuple[str,
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         scratch = Path(folder)
         _fill(scratch)
-        published = judge_all(PROFILE, reports, scratch)["claims"]
+        published = read_json(RESULTS / "claims.json")["claims"]
         for group, members in groups.items():
             before = read_group(PROFILE, group, scratch)
             _ = [before.outcomes, before.examples, before.histories, before.tables]  # read before they are replaced
@@ -52,44 +54,44 @@ def verify(runs: Sequence[str], seeds: int | None = None) -> Iterator[tuple[str,
                     finding.changed_verdicts = _changed(reports, run, published, remade)
             yield from ((f"{run}: {finding}", finding.comes_back) for run, finding in findings.items())
             shutil.rmtree(after.folder)
-            shutil.copytree(PUBLISHED / "evaluations" / group, after.folder)
+            shutil.copytree(RESULTS / "evaluations" / group, after.folder)
 
 
 def _fill(scratch: Path) -> None:
-    """The code and YAML of this checkout, the raw data that it has, and the published evaluations."""
+    """The code and YAML of this checkout, and the published evaluations."""
     for name in NEEDED:
         (scratch / name).parent.mkdir(exist_ok=True)
         copy = shutil.copytree if Path(ROOT, name).is_dir() else shutil.copyfile
         copy(ROOT / name, scratch / name)
-    raw = Path("data", PROFILE, "raw")
-    if (ROOT / raw).is_dir():
-        shutil.copytree(ROOT / raw, scratch / raw)
-    shutil.copytree(ROOT / PUBLISHED / "evaluations", scratch / "metrics" / PROFILE / "evaluations")
+    shutil.copytree(RESULTS / "evaluations", scratch / "metrics" / PROFILE / "evaluations")
 
 
 def _remake(scratch: Path, reports: Reports, group: str, runs: Sequence[str], before: Group, seeds: int | None) -> None:
     """From raw data to the evaluation of some runs of a group."""
-    threads = {str(before.scores["runs"][run].get("threads", 1)) for run in runs}
-    environment = {**os.environ, "OMP_NUM_THREADS": max(threads), "PYTHONPATH": str(scratch)}
+    threads = {run: before.scores["runs"][run].get("threads", 1) for run in runs}
     is_computed = group in reports.computed
     task = reports.computed[group].data if is_computed else reports.groups[group].task
     entry = reports.tasks.get(task)  # some statements are computed without data
     for dataset in filter(None, (entry.corpus, entry.vectors) if entry else ()):
-        if not (scratch / "data" / PROFILE / "raw" / dataset).is_dir():
-            _call(scratch, environment, "download", "--dataset", dataset)
+        raw = Path("data", PROFILE, "raw", dataset)
+        if not (scratch / raw).is_dir() and (ROOT / raw).is_dir():
+            shutil.copytree(ROOT / raw, scratch / raw)
+        elif not (scratch / raw).is_dir():
+            _call(scratch, "download", "--dataset", dataset)
     if entry and not (scratch / "data" / PROFILE / task).is_dir():
-        _call(scratch, environment, "preprocess", "--task", task)
+        _call(scratch, "preprocess", "--task", task)
     shutil.rmtree(before.folder)
     if is_computed:
-        _call(scratch, environment, "compute", "--group", group)
+        _call(scratch, "compute", "--group", group)
         return
     with _only(scratch, group, runs, seeds):
         for run in runs:
-            _call(scratch, environment, "train", "--run", run)
-        _call(scratch, environment, "evaluate", "--group", group)
+            _call(scratch, "train", "--run", run, threads=threads[run])
+        _call(scratch, "evaluate", "--group", group, threads=max(threads.values()))
 
 
-def _call(scratch: Path, environment: Mapping[str, str], stage: str, *words: str) -> None:
+def _call(scratch: Path, stage: str, *words: str, threads: int = 1) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(scratch)}
     command = [sys.executable, "-m", f"stages.{stage}", "--profile", PROFILE, *words]
     done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -97,28 +99,21 @@ def _call(scratch: Path, environment: Mapping[str, str], stage: str, *words: str
         raise InputError(f"{stage} {' '.join(words)} failed: {reason}")
 
 
-class _only:
-    """Within it, the scratch folder's reports/ have these runs of the group alone, with so many seeds."""
-
-    def __init__(self, scratch: Path, group: str, runs: Sequence[str], seeds: int | None) -> None:
-        self.reports, self.params = scratch / "reports", scratch / "full" / "params.yaml"
-        self.group, self.runs, self.seeds = group, runs, seeds
-
-    def __enter__(self) -> None:
-        for path in self.reports.glob("*.yaml"):
-            content = read_yaml(path)
-            content["runs"] = {
-                name: entry
-                for name, entry in content.get("runs", {}).items()
-                if entry["group"] != self.group or name in self.runs
-            }
-            write_text(path, yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
-        write_text(self.params, yaml.safe_dump(read_yaml(self.params) | {"limits": {"seeds": self.seeds}}))
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.reports)
-        shutil.copytree(ROOT / "reports", self.reports)
-        shutil.copyfile(ROOT / "full" / "params.yaml", self.params)
+@contextmanager
+def _only(scratch: Path, group: str, runs: Sequence[str], seeds: int | None) -> Iterator[None]:
+    """Within it, the scratch folder's reports/ have these runs of the group alone, with at most so many seeds."""
+    folder, params = scratch / "reports", scratch / "full" / "params.yaml"
+    for path in folder.glob("*.yaml"):
+        content = read_yaml(path)
+        content["runs"] = {
+            name: entry for name, entry in content.get("runs", {}).items() if entry["group"] != group or name in runs
+        }
+        write_text(path, yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
+    write_text(params, yaml.safe_dump(read_yaml(params) | {"limits": {"seeds": seeds}}))
+    yield
+    shutil.rmtree(folder)
+    shutil.copytree(ROOT / "reports", folder)
+    shutil.copyfile(ROOT / "full" / "params.yaml", params)
 
 
 def _put_back_others(before: Group, after: Group) -> None:
@@ -140,5 +135,5 @@ def _metrics(reports: Reports, run: str) -> list[str]:
 
 def _changed(reports: Reports, run: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """The questions on a run whose verdict is another one now."""
-    asked = (name for name in before if run in shown_runs(reports, name))
+    asked = (name for name in reports.questions if name in before and run in shown_runs(reports, name))
     return [name for name in asked if before[name]["verdict"] != after[name]["verdict"]]
