@@ -16,7 +16,7 @@ from stages.lib.results import remedy
 from stages.report import verdicts
 from stages.report.checking import Checked, check_each, combined
 from stages.report.measurements import Results
-from stages.report.reported import consistency, could_have_seen, variants
+from stages.report.reported import consistency, could_have_seen, on_its_size, variants
 from stages.report.wording import found_in_short
 from stages.report.writing import describe, describe_run, rounded
 
@@ -118,6 +118,7 @@ def judge(results: Results, name: str) -> dict[str, Any]:
         "figures": figures_of(reports, name),
         "commands": commands(results, name, table),
         "could_have_seen": could_have_seen(question),
+        "on_its_size": [] if sample else on_its_size(results, question),
         "consistency": consistency(question),
         "variants": variants(results, name),
     }

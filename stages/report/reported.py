@@ -18,7 +18,8 @@ def could_have_seen(question: "Question") -> dict[str, Any] | None:
     if test is None:
         return None
     found = statistics.detectable_by_report(test.items, test.kind, test.value, seed_spread=test.seed_spread)
-    return {"kind": test.kind, "items": test.items, "difference": found * (test.std if test.kind == "mean" else 1.0)}
+    difference = found * (test.std if test.kind == "mean" else 1.0)
+    return {"kind": test.kind, "items": test.items, "seed_spread": test.seed_spread, "difference": difference}
 
 
 def consistency(question: "Question") -> list[dict[str, Any]]:
@@ -39,6 +40,24 @@ def consistency(question: "Question") -> list[dict[str, Any]]:
                 "can_fail": 10**decimals > number.items,
             }
         )
+    return found
+
+
+def on_its_size(results: Results, question: "Question") -> list[dict[str, Any]]:
+    """Where a report's rate rests on few keywords: in which range our run's rate lies on as many of ours."""
+    test = question.report_test
+    if test is None or test.kind != "f1":
+        return []
+    found = []
+    for check in leaves(question.checks):
+        if not isinstance(check, Agrees) or check.metric is None:
+            continue
+        try:
+            measured = results.measure(question, check, check.run).measurements
+        except Unavailable:
+            continue
+        low, high = statistics.on_fewer_keywords(measured, test.items)
+        found.append({"metric": check.metric, "reported": question.number(check.reported), "low": low, "high": high})
     return found
 
 

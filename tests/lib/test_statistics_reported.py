@@ -9,6 +9,7 @@ from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import proportion_effectsize
 
 from stages.lib.statistics import (
+    Measurements,
     accuracy_error,
     correlation_error,
     detectable_by_report,
@@ -16,6 +17,7 @@ from stages.lib.statistics import (
     f1_from_counts,
     fractions,
     grim,
+    on_fewer_keywords,
 )
 
 
@@ -31,6 +33,18 @@ def test_error_of_f1_on_35_keywords():
     drawn = np.random.default_rng(1).multinomial(46, np.array([23, 11, 12]) / 46, size=20_000)
     assert error == pytest.approx(np.std(f1_from_counts(drawn)), rel=0.03)
     assert f1_error(0.0, 0.0, 35) == 0.0
+
+
+def test_f1_on_35_keywords_of_many_scatters_by_its_standard_error():
+    """One keyword a sentence, found or not, and a false one in every third: the delta method's spread, within 10 %."""
+    generator = np.random.default_rng(4)
+    tp = generator.random((2, 20_000)) < 0.66
+    table = np.stack([tp, generator.random(tp.shape) < 0.33, ~tp], axis=-1)
+    low, high = on_fewer_keywords(Measurements(f1_from_counts(table.sum(axis=1)), None, table, f1_from_counts), 35)
+    precision = tp.sum() / (tp.sum() + table[..., 1].sum())
+    assert (high - low) / (2 * 1.96) == pytest.approx(f1_error(precision, tp.mean(), 35), rel=0.1)
+    with pytest.raises(ValueError, match="fewer than 30000"):
+        on_fewer_keywords(Measurements(f1_from_counts(table.sum(axis=1)), None, table, f1_from_counts), 30_000)
 
 
 def test_error_of_a_correlation():

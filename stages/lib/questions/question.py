@@ -14,7 +14,7 @@ A complete example, in reports/sts.yaml:
         figures: [A-sts-hidden]                 # the first gives runs and labels; left out: the figure of the same id
         metrics: [validation.mse, test.pearson] # columns of the table of runs
         stated: {steps: 1500}                   # settings that the report states; see `Question.stated`
-        report_test: {kind: mean, items: 1500, std: 2.1}
+        report_test: {kind: mean, items: 1500, std: 2.4}
         numbers:
           units_512: {value: 1.48, error: 0.05, because: "read off a curve"}
         readings: &sts_readings                 # the first is the main one

@@ -33,6 +33,7 @@ from stages.lib.statistics.reported import (
     f1_error,
     fractions,
     grim,
+    on_fewer_keywords,
 )
 from stages.lib.statistics.several import all_equivalent, corrected, holm, order
 
@@ -67,6 +68,7 @@ __all__ = [
     "meetable",
     "moments",
     "not_better",
+    "on_fewer_keywords",
     "order",
     "pearson_from_moments",
     "plateau",
