@@ -73,10 +73,7 @@ def _remake(scratch: Path, reports: Reports, group: str, runs: Sequence[str], be
     task = reports.computed[group].data if is_computed else reports.groups[group].task
     entry = reports.tasks.get(task)  # some statements are computed without data
     for dataset in filter(None, (entry.corpus, entry.vectors) if entry else ()):
-        raw = Path("data", PROFILE, "raw", dataset)
-        if not (scratch / raw).is_dir() and (ROOT / raw).is_dir():
-            shutil.copytree(ROOT / raw, scratch / raw)
-        elif not (scratch / raw).is_dir():
+        if not (scratch / "data" / PROFILE / "raw" / dataset).is_dir():
             _call(scratch, "download", "--dataset", dataset)
     if entry and not (scratch / "data" / PROFILE / task).is_dir():
         _call(scratch, "preprocess", "--task", task)
