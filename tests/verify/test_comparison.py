@@ -108,6 +108,12 @@ def test_elsewhere_prepared_data_may_differ_in_last_bits_and_inputs_may_not(tmp_
     assert found(tmp_path / "vectors", content(), moved).comes_back
     moved["examples"].loc[7, "input_hash"] = "ffff"
     assert "the prepared data are others" in str(found(tmp_path / "inputs", content(), moved))
+    published = content()
+    for made in (published, moved):
+        made["outcomes"]["target"] = [f"a ⟦word⟧ of sentence {number}" for number in made["outcomes"]["example"]]
+    assert found(tmp_path / "sentences", published, moved).comes_back
+    moved["outcomes"].loc[7, "target"] = "another"
+    assert not found(tmp_path / "other sentences", published, moved).comes_back
 
 
 def test_here_other_bytes_within_the_interval_do_not_come_back(tmp_path: Path) -> None:
