@@ -1,59 +1,114 @@
-"""Stages side by side: what is recorded, and in which order."""
+"""Stages side by side: what is recorded, in which order, and what a user is told."""
 
-from graphlib import TopologicalSorter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from stub_stages import Stub, is_cached, record
 
-from stages.reproduce import _Runner
-
-
-class Stub:
-    """As much of a DVC stage as the runner asks for."""
-
-    wdir = "."
-
-    def __init__(self, name: str, command: str, calls: list[tuple[str, str]], is_changed: bool = True) -> None:
-        self.addressing, self.cmd, self.calls, self.is_changed = name, command, calls, is_changed
-        self.path = "dvc.yaml"
-
-    def changed(self) -> bool:
-        return self.is_changed
-
-    def save(self) -> None:
-        self.calls.append(("saved", self.addressing))
-
-    def commit(self) -> None:
-        self.calls.append(("committed", self.addressing))
+from stages.lib.errors import InputError
+from stages.reproduce import child, cluster
+from stages.reproduce.coordinator import Coordinator
+from stages.reproduce.wall_times import WallTimes
 
 
-def record(stages: list[Stub]) -> None:
-    for stage in stages:
-        stage.calls.append(("recorded", stage.addressing))
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wall times are written to the folder that a user works in; the fork server was started in the checkout."""
+    child.prepare()
+    monkeypatch.chdir(tmp_path)
 
 
-def test_what_ends_well_beside_a_failed_stage_is_recorded(capfd: pytest.CaptureFixture[str]) -> None:
+def coordinator(jobs: int) -> Coordinator:
+    return Coordinator(lambda: cluster.local(jobs), is_cached, record, WallTimes())
+
+
+SLOW = "python -m timeit -n1 -r1 -s 'import time' 'time.sleep(2)'"
+FAILS = "python -m json.tool none.json"
+
+
+def test_a_failed_stage_stops_what_depends_on_it_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
     calls: list[tuple[str, str]] = []
-    slow = Stub("slow", "python -m timeit -n1 -r1 -s 'import time' 'time.sleep(2)'", calls)
-    bad = Stub("bad", "python -m json.tool none.json", calls)
+    slow, bad = Stub("slow", SLOW, calls), Stub("bad", FAILS, calls)
     after_bad, after_slow = Stub("after-bad", "python -m this", calls), Stub("after-slow", "python -m this", calls)
     with pytest.raises(SystemExit) as stopped:
-        _Runner(2, record).run(TopologicalSorter({bad: [], slow: [], after_bad: [bad], after_slow: [slow]}))
+        coordinator(2).run({bad: [], slow: [], after_bad: [bad, slow], after_slow: [slow]})
     assert stopped.value.code not in (0, None)
-    assert calls == [("saved", "slow"), ("committed", "slow"), ("recorded", "slow")]
-    assert "error: stage 'bad' failed" in capfd.readouterr().err
+    done = ("slow", "after-slow")
+    assert calls == [(what, name) for name in done for what in ("saved", "committed")] + [("recorded", x) for x in done]
+    written = capfd.readouterr()
+    assert "none.json" in written.err
+    assert "error: stage 'bad' failed" in written.err
+    assert "Beautiful is better than ugly." in written.out
 
 
 def test_a_stage_starts_after_those_it_depends_on_and_only_if_it_changed() -> None:
     calls: list[tuple[str, str]] = []
     first, second = Stub("first", "python -m this", calls), Stub("second", "python -m this", calls)
-    between = Stub("between", "python -m json.tool none.json", calls, is_changed=False)
-    assert _Runner(3, record).run(TopologicalSorter({second: [between], between: [first], first: []})) == 2
+    between = Stub("between", FAILS, calls, is_changed=False)
+    assert coordinator(3).run({second: [between], between: [first], first: []}) == 2
     assert [call for call in calls if call[0] == "saved"] == [("saved", "first"), ("saved", "second")]
+
+
+def test_the_longest_stage_starts_first(capfd: pytest.CaptureFixture[str]) -> None:
+    known = coordinator(1)
+    stages = [Stub(name, "python -m this", []) for name in ("root", "short", "long", "middle")]
+    for stage, seconds in zip(stages, (1, 2, 300, 40), strict=True):
+        known.wall_times.note(stage, seconds)
+    # They wait for one more, so that all are there when the first of them starts.
+    assert known.run({stages[0]: []} | {stage: [stages[0]] for stage in stages[1:]}) == 4
+    lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith("Running")]
+    assert lines == [f"Running stage '{name}'" for name in ("root", "long", "middle", "short")]
+
+
+def test_nothing_to_run_opens_no_cluster() -> None:
+    @contextmanager
+    def refuse() -> Iterator[None]:
+        pytest.fail("a cluster was opened")
+        yield
+
+    assert Coordinator(refuse, is_cached, record, WallTimes()).run({Stub("one", FAILS, [], is_changed=False): []}) == 0
+
+
+def test_what_is_in_the_cache_is_recorded_and_not_run() -> None:
+    calls: list[tuple[str, str]] = []
+    made, next_one = Stub("made", FAILS, calls), Stub("next", "python -m this", calls)
+    cached = Coordinator(lambda: cluster.local(1), lambda stage: stage is made, record, WallTimes())
+    assert cached.run({made: [], next_one: [made]}) == 1
+    assert calls[-2:] == [("recorded", "made"), ("recorded", "next")]
 
 
 def test_a_command_that_is_no_python_module_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
     calls: list[tuple[str, str]] = []
     with pytest.raises(SystemExit):
-        _Runner(1, record).run(TopologicalSorter({Stub("bad", "sh -c 'touch y'", calls): []}))
+        coordinator(1).run({Stub("bad", "sh -c 'touch y'", calls): []})
     assert "does not start with `python -m`" in capfd.readouterr().err
     assert calls == []
+
+
+@pytest.mark.parametrize(
+    ("resources", "message"),
+    [
+        ({"GPU": 99}, "large asks for threads: 1, GPU: 99; no worker has that"),
+        ({"memory": "900 TB"}, "large asks for threads: 1, memory: 9e+14; no worker has that"),
+        ({"tape drives": 1}, "large asks for threads: 1, tape drives: 1; no worker has that"),
+        ({"threads": "two"}, "dvc.yaml: large: meta: resources: threads: 'two' is no number"),
+        ({"threads": -1}, "dvc.yaml: large: meta: resources: threads: -1 is not above zero"),
+        ([1], "dvc.yaml: large: meta: resources: expected names with quantities"),
+    ],
+)
+def test_what_no_worker_has_is_refused_before_anything_runs(resources: object, message: str) -> None:
+    calls: list[tuple[str, str]] = []
+    first, large = Stub("first", "python -m this", calls), Stub("large", "python -m this", calls, resources=resources)
+    with pytest.raises(InputError) as refused:
+        coordinator(1).run({first: [], large: [first]})
+    assert message in str(refused.value)
+    assert calls == []
+
+
+def test_a_stage_gets_the_threads_that_it_asks_for(capfd: pytest.CaptureFixture[str]) -> None:
+    command = "python -m timeit -n1 -r1 -s 'import torch' 'print(torch.get_num_threads(), \"threads\")'"
+    assert coordinator(1).run({Stub("wide", command, [], resources={"threads": 2}): []}) == 1
+    assert "2 threads" in capfd.readouterr().out
+    assert coordinator(1).run({Stub("narrow", command, [], resources={"threads": 1}): []}) == 1
+    assert "1 threads" in capfd.readouterr().out

@@ -16,11 +16,15 @@ class TrainingError(Exception):
     """Training failed. The message names the step and says what to try."""
 
 
+class ServiceError(Exception):
+    """A scheduler or a remote that the work needs is gone. The message names it and says what to do."""
+
+
 def run_stage(main: Callable[[], None]) -> None:
     """Call a stage's `main` and turn the errors that users can act on into one line on stderr. SIGTERM is as Ctrl-C,
     and a stage that DVC started ends with DVC.
 
-    Exit codes: 0 done, 2 bad input, 1 anything else that stopped the work (training diverged, disk full).
+    Exit codes: 0 done, 2 bad input, 1 anything else that stopped the work (training diverged, disk full, remote gone).
     A defect of this project still shows its traceback.
     """
     from stages.lib.recovery import end_with_parent, mend
@@ -33,7 +37,7 @@ def run_stage(main: Callable[[], None]) -> None:
         main()
     except InputError as error:
         _fail(error, 2)
-    except TrainingError as error:
+    except (TrainingError, ServiceError) as error:
         _fail(error, 1)
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -24,7 +24,7 @@ def environment() -> dict[str, Any]:
     """What else can move the last bits of a result: device, processor features, threads and library versions."""
     import torch
 
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else _processor()
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else processor()
     return {
         "device": device,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
@@ -37,7 +37,8 @@ def _git(*words: str) -> str:
     return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False).stdout.strip()
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The kind of this machine's processor, in its maker's words."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

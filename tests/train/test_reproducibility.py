@@ -52,6 +52,29 @@ def test_the_same_training_gives_the_same_bytes(project: Path, changes: dict[str
     assert contents(run.folder)["seed-1/weights.safetensors"] == first["seed-1/weights.safetensors"]
 
 
+@pytest.mark.usefixtures("project")
+def test_a_job_of_slurm_around_it_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = small_run()
+    train(run)
+    first = contents(run.folder)
+    capfd.readouterr()
+    # As the second of two tasks has it: Fabric would wait for the first one, or refuse the number of tasks.
+    job = {
+        "SLURM_JOB_ID": "7",
+        "SLURM_JOB_NAME": "train",
+        "SLURM_NTASKS": "2",
+        "SLURM_PROCID": "1",
+        "SLURM_NNODES": "2",
+    }
+    for name, value in job.items():
+        monkeypatch.setenv(name, value)
+    train(run)
+    assert contents(run.folder) == first
+    assert capfd.readouterr().err == ""
+
+
 def test_the_folder_says_what_it_holds(project: Path) -> None:
     run = small_run()
     train(run)

@@ -1,0 +1,1 @@
+"""What `dvc repro` does, on as many processors and machines as Dask has: `python -m stages.reproduce`."""

@@ -1,0 +1,58 @@
+"""What DVC is asked and told: which stages there are, what they depend on, and what they have made."""
+
+import shutil
+from collections.abc import Sequence
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from stages.lib.files import atomic_file
+
+#: The sample pipeline.
+PIPELINE = "dvc.yaml"
+
+
+def plan_of(repo: Any, targets: Sequence[str]) -> dict[Any, list[Any]]:
+    """The stages to check (default: of the sample pipeline), each with those that it depends on."""
+    import networkx
+
+    graph = repo.index.graph
+    named = [stage for target in targets or [PIPELINE] for stage in repo.stage.collect(target)]
+    wanted = set(named).union(*(networkx.descendants(graph, stage) for stage in named))
+    return {stage: list(graph.successors(stage)) for stage in repo.index.stages if stage in wanted}
+
+
+def outdated(stages: dict[Any, list[Any]]) -> list[Any]:
+    """The stages that would run, in a possible order: what has changed, and what depends on it."""
+    stale: dict[Any, None] = {}
+    for stage in TopologicalSorter(stages).static_order():
+        if any(other in stale for other in stages[stage]) or stage.changed():
+            stale[stage] = None
+    return list(stale)
+
+
+def restore(stage: Any) -> bool:
+    """Take a stage's outputs from DVC's cache where it has run before with the same command and inputs, as `dvc repro`
+    does: what ended between the last write of dvc.lock and a kill is not lost. Returns whether it has.
+    """
+    from dvc.exceptions import ConfirmRemoveError
+    from dvc.stage.cache import RunCacheNotFoundError
+
+    try:
+        stage.repo.stage_cache.restore(stage)
+    except (RunCacheNotFoundError, ConfirmRemoveError):  # the latter: there is something that DVC has never seen
+        return False
+    stage.save()
+    stage.commit()
+    return True
+
+
+def write_lock(stages: list[Any]) -> None:
+    """Record stages of one pipeline. DVC writes its dvc.lock in place, so that a kill would leave a part of it."""
+    from dvc.dvcfile import Lockfile
+
+    path = Path(stages[0].path).with_suffix(".lock")
+    with atomic_file(path) as temporary:
+        if path.exists():
+            shutil.copyfile(path, temporary)
+        Lockfile(stages[0].repo, str(temporary)).dump_stages(stages)
