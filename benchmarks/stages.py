@@ -1,4 +1,4 @@
-"""What a stage costs the coordinator of `stages.reproduce`: `python -m benchmarks.stages [1000 10000]`.
+"""What a stage costs the coordinator of `stages.reproduce`: `python -m benchmarks.stages 1000`.
 
 Made-up stages, ten of which wait for each one of the layer before. Theirs is no work at all: what is left is the
 coordinator's own (the order, Dask's scheduler, a worker, the answer) and, measured apart, DVC's: loading dvc.yaml,
@@ -85,6 +85,7 @@ def share_of_dvc(count: int) -> dict[str, float]:
     """Seconds that DVC takes for a pipeline of so many stages: once, and a stage."""
     from dvc.repo import Repo
 
+    logging.getLogger("dvc").setLevel(logging.WARNING)
     subprocess.run(["git", "init", "--quiet"], check=True)
     subprocess.run([sys.executable, "-m", "dvc", "init", "--quiet"], check=True)
     stage = {"cmd": "python -m this ${item}", "deps": ["input.txt"], "outs": ["out/${item}.txt"]}
@@ -119,16 +120,17 @@ def share_of_dvc(count: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("counts", nargs="*", type=int, default=[1000, 10_000])
-    logging.getLogger("dvc").setLevel(logging.WARNING)
-    for count in parser.parse_args().counts:
-        with tempfile.TemporaryDirectory() as folder, chdir(folder):
-            seconds, megabytes = own_share(count)
-        each = f"{1000 * seconds / count:.2f} ms and {1000 * megabytes / count:.1f} kB"
-        print(f"{count} stages: {each} a stage", flush=True)
-        with tempfile.TemporaryDirectory() as folder, chdir(folder):
-            parts = ", ".join(f"{name} {part:.3g} s" for name, part in share_of_dvc(count).items())
-        print(f"{count} stages, DVC: {parts}", flush=True)
+    parser.add_argument("count", nargs="?", type=int, default=1000)
+    count = parser.parse_args().count
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        seconds, megabytes = own_share(count)
+    print(
+        f"a stage: {1000 * seconds / count:.2f} ms, {1000 * megabytes / count:.1f} kB; in all {memory():.0f} MB",
+        flush=True,
+    )
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        shares = share_of_dvc(count)
+    print(f"DVC: {', '.join(f'{name} {part:.3g} s' for name, part in shares.items())}; in all {memory():.0f} MB")
 
 
 if __name__ == "__main__":
