@@ -80,6 +80,9 @@ def test_stages_side_by_side_leave_what_dvc_repro_leaves(reproduced: Project, tm
     reproduce = (sys.executable, "-m", "stages.reproduce", "--jobs", "2")
     wanted = ["download@glove", "download@stsbenchmark", "preprocess@sts", f"train@{BEST}", "validate"]
     assert sorted(stages_run(project.call(*reproduce, f"train@{BEST}"))) == wanted
+    planned = project.call(*reproduce, "--plan").stdout.splitlines()
+    assert f"train@{OTHER}: unknown" in planned
+    assert planned[-1].startswith(f"{len(STAGES) - len(wanted)} stages: ")
     rest = stages_run(project.call(*reproduce))
     assert sorted([*wanted, *rest]) == sorted(STAGES)
     assert stages_run(project.call("dvc", "repro")) == []
@@ -96,6 +99,8 @@ def test_stages_side_by_side_leave_what_dvc_repro_leaves(reproduced: Project, tm
     assert stages_run(failed) == ["validate"]
     one_error_line(project.call(*reproduce, "train@none", fails=True), 2, "train@none")
     one_error_line(project.call(*reproduce, "--jobs", "0", fails=True), 2, "--jobs 0")
+    nobody = project.call(*reproduce, "--scheduler", "127.0.0.1:9", fails=True)
+    one_error_line(nobody, 2, "--scheduler 127.0.0.1:9: no scheduler answers there")
 
 
 @pytest.fixture
