@@ -90,6 +90,7 @@ def opened(targets: Sequence[str]) -> Iterator[tuple[Any, dict[Any, list[Any]]]]
     from dvc.repo import Repo
 
     logging.getLogger("dvc").setLevel(logging.WARNING)  # it names the temporary file that `write_lock` has it write
+    logging.getLogger("dvc.progress").setLevel(logging.CRITICAL)  # its bars would take turns with our line
     try:
         with Repo() as repo, repo.lock:
             yield repo, plan_of(repo, targets)
