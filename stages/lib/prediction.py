@@ -1,6 +1,7 @@
 """What training, evaluation and `predict` share: a task's data from disk, and a network's predictions for it."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,15 +10,25 @@ from torch import Tensor, nn
 
 from stages.lib.config import Run
 from stages.lib.errors import InputError
-from stages.lib.files import read_json
+from stages.lib.files import atomic_folder, read_json, write_json, write_tensors, write_text
 from stages.lib.results import remedy
-from stages.lib.task import Batch, Predictor, Split
+from stages.lib.task import Batch, Predictor, Prepared, Split
 
 
 def load_data(run: Run) -> tuple[dict[str, Any], Mapping[str, Tensor]]:
     """The metadata and the tensors (memory-mapped) that preprocessing made for a run's task."""
     metadata = read_json(run.data / "metadata.json")
     return metadata, load_file(run.data / "tensors.safetensors")
+
+
+def store_data(folder: Path, prepared: Prepared, about: Mapping[str, Any]) -> None:
+    """Write what `load_data` and `load_vocabulary` read; `about` comes first in the metadata."""
+    tensors, metadata, vocabulary = prepared
+    with atomic_folder(folder) as temporary:
+        write_tensors(temporary / "tensors.safetensors", {name: value.contiguous() for name, value in tensors.items()})
+        if vocabulary:
+            write_text(temporary / "vocabulary.txt", "\n".join(vocabulary))
+        write_json(temporary / "metadata.json", {**about, **metadata})
 
 
 def load_vocabulary(run: Run) -> list[str]:
