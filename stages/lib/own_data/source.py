@@ -87,8 +87,8 @@ def split_examples(
     taken = set().union(*drawn.values())
     found = {name: list(parts.get(name, ())) for name in SPLITS}
     found["train"] = [example for number, example in enumerate(pool) if number not in taken]
-    for name, numbers in drawn.items():
-        found[name] = [pool[number] for number in sorted(numbers)]
+    for name, chosen in drawn.items():
+        found[name] = [pool[number] for number in sorted(chosen)]
     known = set(members)
     for name in ("validation", "test"):
         if unknown := sorted({str(value) for value in map(label, found[name]) if value not in known}):

@@ -1,5 +1,6 @@
 """Scores of image classification, from class probabilities and labels."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ BINS = 15
 SAMPLES = 15
 #: Classes of which each one's accuracy is scored; more would be lost in the others' numbers.
 MOST_SCORED_CLASSES = 100
+#: Characters that MLflow takes in no metric's name.
+_NOT_IN_METRICS = re.compile(r"[^\w.\- ]")
 
 METRICS = {
     "accuracy": MetricDefinition("mean", ("correct",), larger_is_better=True),
@@ -52,7 +55,7 @@ def class_scores(
     predicted, labels = _probabilities(predictions).argmax(1), range(len(classes))
     rows = confusion_matrix(targets, predicted, labels=labels)
     return {
-        f"accuracy_{name}": float(row[label] / row.sum())
+        f"accuracy_{_NOT_IN_METRICS.sub('_', name)}": float(row[label] / row.sum())
         for name, label, row in zip(classes, labels, rows, strict=True)
         if row.sum()
     }
