@@ -1,5 +1,5 @@
-"""Check all of reports/ and params.yaml before any work starts: `python -m stages.validate`, or the user's own data sets,
-runs and parameters with `--profile own`.
+"""Check all of reports/ and params.yaml before any work starts: `python -m stages.validate`; with `--profile own`, the
+user's own data sets, runs and parameters.
 
 A question or a figure is read by the last stages only, so that an error there would show after hours of training, and
 ids reach file paths and shell commands. What this stage writes is always the same: when reports/ changes, this stage
