@@ -7,7 +7,7 @@ A task is a package, stages/tasks/<name>, and each stage imports the one module 
 - `training.options`: `Options` of the task, and `NETWORKS`, the options of each network; `training.task`: `TASK`
 - `scoring`: `scores`, `outcomes`, `METRICS`, `trivial`, and where there is something to show, `class_scores`,
   `plot_samples` and `diagnostics`
-- `interaction`: `encode_input` and `format_prediction`
+- `interaction`: `INPUT_EXAMPLE`, `encode_input`, `format_prediction`, and `tabulate_prediction`, the same as columns
 - `statements`: `STATEMENTS`, computed without training
 
 Only `training` shapes weights, so that a change anywhere else leaves a trained run up to date.

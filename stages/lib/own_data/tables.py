@@ -50,10 +50,14 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
     try:
         size = path.stat().st_size
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist; correct the data set's path") from None
+        raise InputError(f"{path} does not exist; correct the path") from None
     if size > LARGEST_FILE:
         raise InputError(f"{path}: {size:,} bytes; the most allowed is {LARGEST_FILE:,}")
-    content = path.read_bytes()
+    return decode_text(path.read_bytes(), str(path), encoding)
+
+
+def decode_text(content: bytes, path: str, encoding: str = "utf-8") -> str:
+    """The text of a file called `path`, as `read_text` returns it."""
     try:
         codecs.lookup(encoding)
     except LookupError:
