@@ -72,7 +72,7 @@ def read_labelled(path: Path, format: Format) -> tuple[list[Review], dict[str, i
             raise InputError(f"{path}, line {line}: no label; give one, or remove the line")
         if split_words(values["text"]):
             reviews.append(Review(values["text"], values["label"]))
-    return reviews, {"blank lines": blank, "without words": len(rows) - len(reviews)}
+    return reviews, {"blank lines": blank, "sentences without words": len(rows) - len(reviews)}
 
 
 def read_class_files(folder: Path, format: Format) -> tuple[list[Review], dict[str, int]]:
@@ -92,4 +92,4 @@ def read_class_files(folder: Path, format: Format) -> tuple[list[Review], dict[s
                 reviews.append(Review(" ".join(line.split()), path.name.removesuffix(".txt")))
             else:
                 without_words += 1
-    return reviews, {"blank lines": blank, "without words": without_words}
+    return reviews, {"blank lines": blank, "sentences without words": without_words}

@@ -54,7 +54,7 @@ def ingest(source: Source, format: Format, settings: Settings) -> Prepared:  # n
         "examples": counts,
         "dropped": {"points after the last window": rest},
     }
-    return Prepared(tensors | {"long_test": tensors["test"]}, metadata)
+    return Prepared(tensors | {"long_test": tensors["test"].clone()}, metadata)
 
 
 def read_series(path: Path, format: Format) -> tuple[list[tuple[float, ...]], int]:
