@@ -142,7 +142,7 @@ def test_columns_have_numbers_where_there_is_no_header(tmp_path: Path) -> None:
         (b'a,b\n"1"x,2\n', {"t": "a"}, "line 2: "),
         (b"a,b\n1,caf\xe9\n", {"t": "a"}, "line 2: byte 0xe9 is not utf-8 text; save the file as UTF-8"),
         (b"\xff\xfea\x00", {"t": "a"}, "UTF-16 text; save it as UTF-8"),
-        (b"a,b\n1,\x00\n", {"t": "a"}, "line 2: control character '\\x00'"),
+        (b"a,b\n1,\x00\n", {"t": "a"}, "line 2: a null character"),
         (b" \n\n", {"t": "a"}, "the file is empty"),
         (b"a,b\n1,2\n", {"t": "a", "u": 2}, "all columns by name, or all by number"),
     ],

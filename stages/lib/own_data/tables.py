@@ -16,7 +16,6 @@ from stages.lib.errors import InputError
 #: A column by its name in the header, or, in a file without header, by its number from 1.
 Column = Annotated[str, Field(min_length=1)] | PositiveInt
 LARGEST_FILE = 2_000_000_000
-_CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class TextFormat(Strict):
@@ -73,9 +72,9 @@ def decode_text(content: bytes, path: str, encoding: str = "utf-8") -> str:
             f" give its format.encoding, such as {'cp1252' if encoding == 'utf-8' else 'utf-8'}"
         ) from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if found := _CONTROL_CHARACTER.search(text):
-        line = text.count("\n", 0, found.start()) + 1
-        raise InputError(f"{path}, line {line}: control character {found.group()!r}; is this a text file?")
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise InputError(f"{path}, line {line}: a null character; is this a text file?")
     if not text.strip():
         raise InputError(f"{path}: the file is empty")
     return text
