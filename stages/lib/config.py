@@ -10,7 +10,6 @@ these.
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -26,15 +25,14 @@ from stages.lib.config_entries import (
     TaskEntry,
 )
 from stages.lib.config_model import check_id, check_model
-from stages.lib.config_own import OWN_DATA, OwnDataset, OwnParams, own_dataset, read_own_datasets
+from stages.lib.config_own import OWN_DATA, OwnDataset, OwnParams, check_own_data, read_own_datasets
+from stages.lib.config_run import STUDY, Run
 from stages.lib.errors import InputError
 from stages.lib.files import read_yaml
-from stages.lib.task import Task, get_task, task_module
+from stages.lib.task import task_module
 from stages.train.settings import Settings
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from stages.lib.figures import Figure
     from stages.lib.questions import Departure, Question
 
@@ -50,56 +48,10 @@ PARAMS: Mapping[Profile, Path] = {
 }
 REPORTS = Path("reports")
 OWN_REPORTS = Path("own", "reports", "reports.yaml")
-STUDY = "study"
 #: Keys of a run that say what it is, not how it is trained.
 IDENTITY = ("group", "task", "model")
 #: In place of a network's name: the task's first.
 DEFAULT_MODEL = "default"
-
-
-@dataclass(frozen=True)
-class Run:
-    """A checked run in a profile. `network` and `options` are the task's own models, `settings` within the limits."""
-
-    id: str
-    group: str
-    profile: Profile
-    task_name: str
-    model: str
-    network: "BaseModel"
-    options: "BaseModel"
-    settings: Settings
-    seeds: tuple[int, ...]
-    #: Of the user's data sets, the one that is trained on.
-    own_data: str | None = None
-
-    @property
-    def task(self) -> Task:
-        return get_task(self.task_name)
-
-    def parameters(self) -> dict[str, Any]:
-        """Everything that shapes the result, as plain values."""
-        return {
-            "task": self.task_name,
-            "model": self.model,
-            "network": self.network.model_dump(mode="json"),
-            "options": self.options.model_dump(mode="json"),
-            **self.settings.model_dump(mode="json", exclude={"seeds"}, exclude_none=True),
-            **({"data": self.own_data} if self.own_data else {}),
-        }
-
-    @property
-    def data(self) -> Path:
-        return Path("data", self.profile, self.own_data or self.task_name)
-
-    @property
-    def folder(self) -> Path:
-        return Path("models", self.profile, self.group, self.id)
-
-    @property
-    def target(self) -> str:
-        """The DVC stage that trains it."""
-        return "train-study" if self.id == STUDY else f"train@{self.id}"
 
 
 class Reports:
@@ -352,13 +304,6 @@ def make_run(
         tuple(seeds) or tuple(range(within.seeds)),
         own_data,
     )
-
-
-def check_own_data(name: str, task: str, datasets: Mapping[str, OwnDataset], where: str) -> None:
-    """Raises InputError where there is no such data set, or where it is another task's."""
-    found = own_dataset(name, datasets, where)
-    if found.task != task:
-        raise InputError(f"{where}: task = {task!r}: data set {name} is of task {found.task}; {OWN_DATA} says so")
 
 
 def read_params(profile: Profile) -> tuple[StudyParams, dict[str, Any]]:

@@ -85,6 +85,13 @@ def own_dataset(name: str, datasets: Mapping[str, OwnDataset], where: str) -> Ow
     return datasets[name]
 
 
+def check_own_data(name: str, task: str, datasets: Mapping[str, OwnDataset], where: str) -> None:
+    """Raises InputError where there is no such data set, or where it is another task's."""
+    found = own_dataset(name, datasets, where)
+    if found.task != task:
+        raise InputError(f"{where}: task = {task!r}: data set {name} is of task {found.task}; {OWN_DATA} says so")
+
+
 def own_format(name: str, dataset: OwnDataset) -> tuple[Any, Any]:
     """The checked `format` and `settings` of a data set, as its task knows them. Raises InputError."""
     where = f"{OWN_DATA}: datasets.{name}"
