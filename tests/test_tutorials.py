@@ -22,7 +22,7 @@ def typed(name: str) -> str:
     return "".join(["set -e\n", *(block for block in blocks if not block.startswith("make setup"))])
 
 
-def test_bring_your_own_data(tmp_path: Path) -> None:
+def test_bring_your_own_data_and_ask_a_question(tmp_path: Path) -> None:
     project = Project(tmp_path / "project")
     shutil.copytree(ROOT / "own", project.folder / "own", ignore=shutil.ignore_patterns("dvc.lock"))
     project.commit()
@@ -43,6 +43,14 @@ def test_bring_your_own_data(tmp_path: Path) -> None:
     # DVC makes empty folders for what it knows.
     written = [path for path in (project.folder / "metrics").rglob("*") if path.is_file()]
     assert written == [project.folder / "metrics/own/study.json"]
+
+    done = project.call("bash", "-c", typed("ask-a-question.md"))
+    runs = ["train@films-5", "train@films-50", "evaluate@units", "report"]
+    assert [name.rpartition(":")[2] for name in stages_run(done)] == ["validate", *runs]
+    claims = json.loads((project.folder / "metrics/own/claims.json").read_text())["claims"]
+    assert claims.keys() == {"units"}
+    assert f"**{claims['units']['verdict']}**" in done.stdout
+    assert "Do 50 kernels" in (project.folder / "metrics/own/index.html").read_text(encoding="utf-8")
 
 
 def test_change_one_thing(reproduced: Project) -> None:
