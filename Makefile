@@ -10,7 +10,9 @@ UV_SYNC := $(VENV)/bin/uv pip sync $(QUIET) --compile-bytecode --require-hashes 
 TIMED := begun=$$(date +%s);
 TOOK := code=$$?; echo "== took $$(( $$(date +%s) - begun )) s"; exit $$code
 
-.PHONY: all setup test lock lint
+OWN := own/dvc.yaml own/data/dvc.yaml own/reports/dvc.yaml
+
+.PHONY: all setup own test lock lint
 
 # One thread a stage, as many stages at a time as there are cores; the `dvc repro` behind it finds everything made.
 all: setup full/dvc.yaml
@@ -32,6 +34,14 @@ $(VENV)/installed: requirements.lock
 	# The user's own `mlflow ui` sends nothing home either.
 	echo 'export MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true' >> $(VENV)/bin/activate
 	touch $@
+
+# The pipelines of the user's own data. They are copied when they are asked for: `dvc pull` would miss the outputs of
+# committed ones that nobody has run.
+own: setup $(OWN)
+	@echo "== own/ is ready: name your data in own/data/data.yaml; docs/own-data.md says how"
+
+$(OWN): %dvc.yaml: %pipeline.yaml
+	cp $< $@
 
 test: setup
 	@echo "== All tests: some 15 minutes on two cores"

@@ -195,8 +195,8 @@ def test_no_stage_depends_on_code_it_does_not_run(stages: dict[str, Any]) -> Non
 
 
 def test_ingesting_depends_on_the_code_it_runs() -> None:
-    """Of each task, as own/data/dvc.yaml says it for all."""
-    named = read_yaml(ROOT / "own/data/dvc.yaml")["stages"]["ingest"]["do"]["deps"]
+    """Of each task, as own/data/pipeline.yaml says it for all."""
+    named = read_yaml(ROOT / "own/data/pipeline.yaml")["stages"]["ingest"]["do"]["deps"]
     missing, used = [], set()
     for task in filter(task_options, task_names()):
         deps = [dep.replace("${item.task}", task) for dep in named]
@@ -209,7 +209,9 @@ def test_ingesting_depends_on_the_code_it_runs() -> None:
 
 def test_the_users_pipelines_are_the_reports_own_on_other_data() -> None:
     """own/ has the stages of dvc.yaml, with the run's data set in place of its task's."""
-    root, study, runs = (read_yaml(ROOT / path) for path in ("dvc.yaml", "own/dvc.yaml", "own/reports/dvc.yaml"))
+    root, study, runs = (
+        read_yaml(ROOT / path) for path in ("dvc.yaml", "own/pipeline.yaml", "own/reports/pipeline.yaml")
+    )
 
     def moved(stage: Any, key: str, folder: str) -> Any:
         text = repr(stage).replace(f"data/${{profile}}/${{{key}task}}", f"data/${{profile}}/${{{key}data}}")
