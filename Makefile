@@ -1,15 +1,23 @@
 # `make` builds the report page from sample data, `make test` runs the tests. Both need python3 (3.11 or newer), make and git.
 VENV := .venv
 ACTIVATE := . $(VENV)/bin/activate
+# Downloads show their progress to who looks on, and fill no log.
+QUIET := $(shell [ -t 2 ] || echo --quiet)
 # Where Python writes no bytecode itself, importing torch and mlflow costs seconds in every stage.
-UV_SYNC := $(VENV)/bin/uv pip sync --quiet --compile-bytecode --require-hashes --python $(VENV)/bin/python requirements.lock
+UV_SYNC := $(VENV)/bin/uv pip sync $(QUIET) --compile-bytecode --require-hashes --python $(VENV)/bin/python requirements.lock
 
-.PHONY: all setup test lock lint
+# Around the commands of a recipe's line: how long they took, and how they ended.
+TIMED := begun=$$(date +%s);
+TOOK := code=$$?; echo "== took $$(( $$(date +%s) - begun )) s"; exit $$code
+
+OWN := own/dvc.yaml own/data/dvc.yaml own/reports/dvc.yaml
+
+.PHONY: all setup own test lock lint
 
 # One thread a stage, as many stages at a time as there are cores; the `dvc repro` behind it finds everything made.
 all: setup full/dvc.yaml
-	$(ACTIVATE) && OMP_NUM_THREADS=1 python -m stages.reproduce
-	$(ACTIVATE) && dvc repro --quiet
+	@echo "== The sample pipeline: some 180 stages, about 3 minutes on two cores; what is up to date is skipped"
+	@$(TIMED) $(ACTIVATE) && OMP_NUM_THREADS=1 python -m stages.reproduce && dvc repro --quiet; $(TOOK)
 	@$(ACTIVATE) && python -m stages.report --profile sample --where
 
 setup: $(VENV)/installed
@@ -17,15 +25,26 @@ setup: $(VENV)/installed
 # uv comes from the same hash-pinned lock as everything else; pip installs that one entry of it.
 $(VENV)/installed: requirements.lock
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: python3 is older than 3.11"; exit 2; }
+	@echo "== Setting up $(VENV): up to 6 GB of Python packages, most of them torch's"
 	python3 -m venv $(VENV)
 	awk '/^[a-z0-9]/ { take = /^uv==/ } take' requirements.lock > $(VENV)/uv.lock
-	$(VENV)/bin/python -m pip install --quiet --no-deps --require-hashes --requirement $(VENV)/uv.lock
-	$(UV_SYNC)
+	$(VENV)/bin/python -m pip install $(QUIET) --no-deps --require-hashes --requirement $(VENV)/uv.lock
+	@echo "== Installing the packages of requirements.lock"
+	@$(TIMED) $(UV_SYNC); $(TOOK)
 	# The user's own `mlflow ui` sends nothing home either.
 	echo 'export MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true' >> $(VENV)/bin/activate
 	touch $@
 
+# The pipelines of the user's own data. They are copied when they are asked for: `dvc pull` would miss the outputs of
+# committed ones that nobody has run.
+own: setup $(OWN)
+	@echo "== own/ is ready: name your data in own/data/data.yaml; docs/own-data.md says how"
+
+$(OWN): %dvc.yaml: %pipeline.yaml
+	cp $< $@
+
 test: setup
+	@echo "== All tests: some 15 minutes on two cores"
 	$(ACTIVATE) && pytest
 
 lint: setup

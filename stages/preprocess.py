@@ -6,7 +6,6 @@ from pathlib import Path
 from stages.lib.config import PROFILES, load_reports
 from stages.lib.config_model import check_model
 from stages.lib.errors import InputError, run_stage
-from stages.lib.files import atomic_folder, write_json, write_tensors, write_text
 from stages.lib.task import task_module
 
 
@@ -25,20 +24,19 @@ def main() -> None:
 
     import torch
 
+    from stages.lib.prediction import store_data
+
     # Sums over all images are the same whatever number of threads the user has.
     torch.set_num_threads(1)
     raw = {
         role: Path("data", arguments.profile, "raw", name)
         for role, name in (("corpus", entry.corpus), ("vectors", entry.vectors or entry.corpus))
     }
-    tensors, metadata, vocabulary = preparation.prepare(raw, settings)
-    with atomic_folder(Path("data", arguments.profile, arguments.task)) as folder:
-        write_tensors(folder / "tensors.safetensors", {name: tensor.contiguous() for name, tensor in tensors.items()})
-        if vocabulary:
-            write_text(folder / "vocabulary.txt", "\n".join(vocabulary))
-        write_json(folder / "metadata.json", {"sample": arguments.profile == "sample", **metadata})
-    size = sum(tensor.nbytes for tensor in tensors.values()) / 1e6
-    print(f"{arguments.task}: {len(tensors)} tensors, {size:.1f} MB")
+    prepared = preparation.prepare(raw, settings)
+    folder = Path("data", arguments.profile, arguments.task)
+    store_data(folder, prepared, {"sample": arguments.profile == "sample"})
+    size = sum(tensor.nbytes for tensor in prepared.tensors.values()) / 1e6
+    print(f"{arguments.task}: {len(prepared.tensors)} tensors, {size:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.lib.config import PROFILES, STUDY, Profile, load_reports, read_study
+from stages.lib.config import PROFILES, STUDY, Profile, each_profile, load_reports, read_study
 from stages.lib.errors import run_stage
 from stages.lib.files import project_root
 from stages.lib.tracking import connection
@@ -36,7 +36,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    profiles = [arguments.profile] if arguments.profile else PROFILES
+    profiles = [arguments.profile] if arguments.profile else [*each_profile()]
     while True:
         try:
             connection.set_alarm(arguments.seconds)
@@ -95,7 +95,7 @@ def _send_live(store: "Store", profile: Profile, checkpoint: Path) -> None:
     from stages.train.checkpoint import read
 
     run_id, seed = checkpoint.stem.removeprefix(f"{profile}-").rsplit("-", 1)
-    run = read_study(profile) if run_id == STUDY else load_reports().run(run_id, profile)
+    run = read_study(profile) if run_id == STUDY else load_reports(profile=profile).run(run_id, profile)
     content = read(checkpoint)
     if content is None:  # the training says so when it resumes
         return

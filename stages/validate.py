@@ -1,4 +1,5 @@
-"""Check all of reports/ and params.yaml before any work starts: `python -m stages.validate`.
+"""Check all of reports/ and params.yaml before any work starts: `python -m stages.validate`; with `--profile own`, the
+user's own data sets, runs and parameters.
 
 A question or a figure is read by the last stages only, so that an error there would show after hours of training, and
 ids reach file paths and shell commands. What this stage writes is always the same: when reports/ changes, this stage
@@ -8,8 +9,18 @@ alone runs for it. It takes no argument from YAML, so that nothing unchecked rea
 import argparse
 from pathlib import Path
 
-from stages.lib.config import Profile, Reports, each_profile, load_reports, read_params, read_study
+from stages.lib.config import (
+    PARAMS,
+    PROFILES,
+    REPORT_PROFILES,
+    Profile,
+    Reports,
+    load_reports,
+    read_params,
+    read_study,
+)
 from stages.lib.config_model import check_model
+from stages.lib.config_own import own_format
 from stages.lib.errors import InputError, run_stage
 from stages.lib.files import write_text
 from stages.lib.task import task_module
@@ -17,10 +28,10 @@ from stages.lib.task import task_module
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.parse_args()
-    reports = load_reports()
-    for profile in each_profile():
-        validate(reports, profile)
+    parser.add_argument("--profile", choices=PROFILES, help="default: those of the five reports")
+    chosen = parser.parse_args().profile
+    for profile in [chosen] if chosen else [name for name in REPORT_PROFILES if PARAMS[name].is_file()]:
+        validate(load_reports(profile=profile), profile)
         write_text(Path("data", profile, "valid.txt"), "reports/ and params.yaml are valid\n")
 
 
@@ -34,6 +45,8 @@ def validate(reports: Reports, profile: Profile) -> None:
             if dataset is not None and dataset not in reports.datasets:
                 raise InputError(f"{where}: {role} = {dataset!r}: choose one of {', '.join(reports.datasets)}")
         check_model(task_module(name, "preparation").Settings, task.settings, where)
+    for name, dataset in (reports.own_data or {}).items():
+        own_format(name, dataset)
     for group in reports.groups:
         reports.runs(profile, group)
     reports.runs(profile)

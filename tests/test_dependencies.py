@@ -29,7 +29,7 @@ NETWORKS = [path for path in CODE if re.fullmatch(r"stages/networks/\w+\.py", pa
 NEUTRAL = {
     r"stages/(.*/)?__init__\.py": "docstrings and exports; of stages itself, how often Python looks for garbage",
     r"stages/lib/errors\.py": "words of error messages",
-    r"stages/lib/config(_model)?\.py": "reads and checks settings, whose values are in the commands",
+    r"stages/lib/config(_model|_own|_run)?\.py": "reads and checks settings, whose values are in the commands",
     r"stages/lib/files\.py": "how files are written, not what is in them",
     r"stages/lib/determinism\.py": "refuses operations, and changes none",
     r"stages/lib/prediction\.py": "loads files and batches a split; a task's own code predicts",
@@ -45,6 +45,10 @@ NEEDLESS = {
         "preprocess",
         r"stages/tasks/cifar10/training/images\.py",
     ): "classes and side of images, fixed by the data set",
+    (
+        "ingest",
+        r"stages/tasks/cifar10/training/images\.py",
+    ): "the side of images, fixed by the networks",
     ("compute", r"stages/lib/text/.*"): "a statement takes only the names of files from its task's preparation",
     ("report", r"stages/(networks|lib/text)/.*"): "for evaluation; the report takes only METRICS from a task's scoring",
 }
@@ -118,6 +122,7 @@ def stage_code(verb: str, task: str, model: str) -> set[str]:
     """The files that a stage runs: its own, the task's modules that it imports by name, and all that these import."""
     parts = {"preprocess": ["preparation"], "train": ["training"], "evaluate": ["training", "scoring"]}
     parts |= {"compute": ["statements"], "report": ["scoring", "statements", "training/options"]}
+    parts |= {"ingest": ["ingestion"]}
     parts |= {"validate": ["preparation", "scoring", "statements", "training/options"]}
     roots = files_of(f"stages/{verb}", f"stages/{verb}.py")
     for name in [task] if task else task_names():
@@ -187,6 +192,43 @@ def test_no_stage_depends_on_code_it_does_not_run(stages: dict[str, Any]) -> Non
         needless = [dep for dep in code if not any(is_covered(path, [dep]) for path in used[verb])]
         if verb != "validate":
             assert needless == [], name
+
+
+def test_ingesting_depends_on_the_code_it_runs() -> None:
+    """Of each task, as own/data/pipeline.yaml says it for all."""
+    named = read_yaml(ROOT / "own/data/pipeline.yaml")["stages"]["ingest"]["do"]["deps"]
+    missing, used = [], set()
+    for task in filter(task_options, task_names()):
+        deps = [dep.replace("${item.task}", task) for dep in named]
+        code = stage_code("ingest", task, "")
+        missing += [path for path in sorted(code) if not is_covered(path, deps) and not is_needless("ingest", path)]
+        used |= {dep for dep, of_task in zip(named, deps, strict=True) if any(is_covered(p, [of_task]) for p in code)}
+    assert missing == []
+    assert used == {dep for dep in named if dep.startswith("stages/")}
+
+
+def test_the_users_pipelines_are_the_reports_own_on_other_data() -> None:
+    """own/ has the stages of dvc.yaml, with the run's data set in place of its task's."""
+    root, study, runs = (
+        read_yaml(ROOT / path) for path in ("dvc.yaml", "own/pipeline.yaml", "own/reports/pipeline.yaml")
+    )
+
+    def moved(stage: Any, key: str, folder: str) -> Any:
+        text = repr(stage).replace(f"data/${{profile}}/${{{key}task}}", f"data/${{profile}}/${{{key}data}}")
+        return ast.literal_eval(text.replace("'${root}'", repr(folder)))
+
+    for name in ("train", "evaluate", "figure"):
+        assert runs["stages"][name] == moved(root["stages"][name], "item.", "../.."), name
+    for name in ("train-study", "evaluate-study"):
+        mine, theirs = study["stages"][name], moved(root["stages"][name], "", "${root}")
+        (params,), (others,) = (stage.pop("params")[0].values() for stage in (mine, theirs))
+        # A data set as well, and the settings of all networks, since `default` names none.
+        assert {*params} - {*others} == {"data", "networks"}
+        assert {*others} - {*params} == {"networks.${model}"}
+        assert mine == theirs, name
+    mine, theirs = runs["stages"]["report"], moved(root["stages"]["report"], "", "../..")
+    assert {*theirs["deps"]} - {*mine["deps"]} == {"reports", "metrics/${profile}/figures"}
+    assert {key: mine[key] for key in ("cmd", "outs", "wdir")} == {key: theirs[key] for key in ("cmd", "outs", "wdir")}
 
 
 @cache

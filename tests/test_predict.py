@@ -1,5 +1,7 @@
 """`python -m stages.predict`: what a trained run answers to a sentence, two sentences or numbers."""
 
+import csv
+import io
 import math
 import re
 import shutil
@@ -135,6 +137,92 @@ def test_numbers_are_continued(ask: Ask) -> None:
     assert ask("--run", "C-sine-lstm", "--", ",".join(wave)).split() == forecast
     # The first forecast follows the last number given: another last number, another forecast.
     assert ask("--run", "C-sine-lstm", "--", *wave[:-1], "5").split()[0] != forecast[0]
+
+
+# ── Many inputs ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+FILMS = ["a wonderful film", "dull", "a film " * 40, "xyzzyx, a film", "not bad", "a film"]
+
+
+def rows_of(printed: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(printed)))
+
+
+def test_each_line_of_a_file_gets_the_answer_that_it_gets_alone(ask: Ask, tmp_path: Path) -> None:
+    """Whatever else is in the batch: sentences of other lengths, in another order."""
+    (tmp_path / "films.txt").write_text("\n\n".join(FILMS) + "\n", encoding="utf-8")
+    rows = rows_of(ask("--run", "rev-gru", "--file", str(tmp_path / "films.txt")))
+    assert [int(row["line"]) for row in rows] == [*range(1, 2 * len(FILMS), 2)]
+    assert [row["review"] for row in rows] == FILMS
+    for row, film in zip(rows, FILMS, strict=True):
+        *notes, answer = ask("--run", "rev-gru", film).splitlines()
+        assert row["note"] == "; ".join(notes)
+        assert answer.startswith(f"{row['prediction']} (probability ")
+        assert float(answer[:-1].rpartition(" ")[2]) == pytest.approx(float(row["probability"]), abs=0.00056)
+        assert float(row["probability"]) == float(row[f"probability_{row['prediction']}"])
+        assert float(row["probability_negative"]) + float(row["probability_positive"]) == pytest.approx(1, abs=2e-4)
+
+
+def test_more_lines_than_a_batch_holds_keep_their_order(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "BATCH_SIZE", 4)
+    (tmp_path / "a").write_text("\n".join(FILMS))
+    (tmp_path / "b").write_text("\n".join(reversed(FILMS)))
+    rows = rows_of(ask("--run", "rev-gru", "--file", str(tmp_path / "a"), "--file", str(tmp_path / "b")))
+    assert [row["review"] for row in rows] == FILMS + FILMS[::-1]
+    there, back = rows[: len(FILMS)], rows[: len(FILMS) - 1 : -1]
+    assert [row["probability"] for row in there] == pytest.approx([row["probability"] for row in back])
+
+
+def test_pairs_on_standard_input_have_a_tab_between_them(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [PAIR, PAIR[::-1], (PAIR[0], "A man is playing a guitar on a stage for people.")]
+    typed = io.TextIOWrapper(io.BytesIO("".join("\t".join(pair) + "\n" for pair in lines).encode()))
+    monkeypatch.setattr("sys.stdin", typed)
+    rows = rows_of(ask("--run", "sts-ours", "--file", "-"))
+    assert [(row["first"], row["second"]) for row in rows] == lines
+    for row, pair in zip(rows, lines, strict=True):
+        assert float(row["similarity"]) == pytest.approx(number(ask("--run", "sts-ours", *pair)), abs=0.0051)
+
+
+def test_series_of_different_lengths_get_forecasts_of_their_own_lengths(ask: Ask, tmp_path: Path) -> None:
+    waves = [",".join(f"{math.sin(point / 20):.4f}" for point in range(count)) for count in (50, 3, 30)]
+    (tmp_path / "waves.csv").write_text("\n".join(waves))
+    rows = rows_of(ask("--run", "C-sine-lstm", "--file", str(tmp_path / "waves.csv")))
+    for row, wave, length in zip(rows, waves, (50, 20, 30), strict=True):
+        alone = [float(value) for value in ask("--run", "C-sine-lstm", "--", wave).split()]
+        assert len(alone) == length
+        assert [float(value) for value in row["forecast"].split()] == pytest.approx(alone, abs=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("run", "content", "message"),
+    [
+        ("sts-ours", b"A man.\tA dog.\nA man.\n", "f.txt, line 2: expected two sentences"),
+        ("sts-ours", b"A man.\tA dog.\nA man.\t...\n", "f.txt, line 2: '...': none of its words has a vector"),
+        ("C-sine-lstm", b"1,2\n\n1,x\n", "f.txt, line 3: the sequence: 'x' is not a finite number"),
+        ("rev-gru", b"a film\ncaf\xe9\n", "f.txt, line 2: byte 0xe9 is not utf-8 text"),
+        ("rev-gru", b"\n", "f.txt: the file is empty"),
+    ],
+)
+def test_a_bad_line_is_named_and_nothing_is_printed(
+    ask: Ask, tmp_path: Path, capsys: pytest.CaptureFixture[str], run: str, content: bytes, message: str
+) -> None:
+    (tmp_path / "f.txt").write_bytes(content)
+    with pytest.raises(InputError, match=re.escape(message)):
+        ask("--run", run, "--file", str(tmp_path / "f.txt"))
+    assert capsys.readouterr().out == ""
+
+
+def test_one_way_to_give_inputs_is_chosen(ask: Ask) -> None:
+    for words in ((), ("--file", "-", "a film")):
+        with pytest.raises(InputError, match="either one input in words, or --file"):
+            ask("--run", "rev-gru", *words)
+    with pytest.raises(InputError, match=r"none\.txt does not exist"):
+        ask("--run", "rev-gru", "--file", "none.txt")
+
+
+# ── What makes no sense ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Scores, outcomes by example and histories of trained runs, into metrics/<profile>/evaluations/<group>."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -37,7 +37,7 @@ def evaluate_group(group: str, profile: Profile) -> None:
     """Score all runs of a group and write its evaluation. Raises InputError for a run that is not trained, or was
     trained with other settings or data than the rest.
     """
-    runs = load_reports().runs(profile, group)
+    runs = load_reports(profile=profile).runs(profile, group)
     scored: dict[str, Any] = {}
     data: dict[str, Any] | None = None
     tables: dict[str, list[pd.DataFrame]] = {"outcomes": [], "examples": [], "histories": []}
@@ -107,7 +107,8 @@ def evaluate_seed(run: Run, seed: int) -> tuple[dict[str, Any], Evaluation]:
         for predictor_name, predictor in predictors.items():
             predictions = predict(predictor, network, splits[name], to_device)
             prefix = f"{name}.{predictor_name}_" if predictor_name else f"{name}."
-            found.scores |= {prefix + metric: v for metric, v in scoring.scores(predictions, targets).items()}
+            scores = scoring.scores(predictions, targets) | _class_scores(scoring, predictions, targets, metadata)
+            found.scores |= {prefix + metric: value for metric, value in scores.items()}
             split = f"{name}+{predictor_name}" if predictor_name else name
             rows = scoring.outcomes(predictions, targets)
             found.outcomes.append(rows.assign(split=split, example=range(len(rows))))
@@ -123,6 +124,13 @@ def _plot_samples(scoring: Any, split: Split, predictions: Any) -> bytes | None:
 
     tensors = scoring.plot_samples(split, predictions) if hasattr(scoring, "plot_samples") else {}
     return save(tensors) if tensors else None
+
+
+def _class_scores(
+    scoring: Any, predictions: Sequence[Any], targets: Sequence[Any], metadata: Mapping[str, Any]
+) -> dict[str, float]:
+    found = scoring.class_scores(predictions, targets, metadata) if hasattr(scoring, "class_scores") else {}
+    return dict(found)
 
 
 def _diagnostics(scoring: Any, network: nn.Module, splits: Mapping[str, Split]) -> dict[str, float]:

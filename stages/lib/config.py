@@ -3,11 +3,13 @@
 reports/<task>.yaml are written by their top-level keys (runs, groups, figures, questions, …), which DVC and this module
 merge over all files. A run is one flat mapping; its settings belong to the training (stages/train/settings.py), to the
 network, or to the task, by their names. The experiment under study is the top level of a profile's params.yaml.
+
+Profile own has files of its own in own/: its runs name one of the user's data sets as well, and no other profile knows
+these.
 """
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -23,73 +25,48 @@ from stages.lib.config_entries import (
     TaskEntry,
 )
 from stages.lib.config_model import check_id, check_model
+from stages.lib.config_own import OWN_DATA, OwnDataset, OwnParams, check_own_data, read_own_datasets
+from stages.lib.config_run import STUDY, Run
 from stages.lib.errors import InputError
 from stages.lib.files import read_yaml
-from stages.lib.task import Task, get_task, task_module
+from stages.lib.task import task_module
 from stages.train.settings import Settings
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from stages.lib.figures import Figure
     from stages.lib.questions import Departure, Question
 
 PROFILES: tuple[Profile, ...] = get_args(Profile)
+#: The profiles of the five reports.
+REPORT_PROFILES: tuple[Profile, ...] = ("sample", "full")
+OWN: Profile = "own"
 #: Where each profile's knobs are.
-PARAMS: Mapping[Profile, Path] = {"sample": Path("params.yaml"), "full": Path("full", "params.yaml")}
+PARAMS: Mapping[Profile, Path] = {
+    "sample": Path("params.yaml"),
+    "full": Path("full", "params.yaml"),
+    "own": Path("own", "params.yaml"),
+}
 REPORTS = Path("reports")
-STUDY = "study"
+OWN_REPORTS = Path("own", "reports", "reports.yaml")
 #: Keys of a run that say what it is, not how it is trained.
 IDENTITY = ("group", "task", "model")
-
-
-@dataclass(frozen=True)
-class Run:
-    """A checked run in a profile. `network` and `options` are the task's own models, `settings` within the limits."""
-
-    id: str
-    group: str
-    profile: Profile
-    task_name: str
-    model: str
-    network: "BaseModel"
-    options: "BaseModel"
-    settings: Settings
-    seeds: tuple[int, ...]
-
-    @property
-    def task(self) -> Task:
-        return get_task(self.task_name)
-
-    def parameters(self) -> dict[str, Any]:
-        """Everything that shapes the result, as plain values."""
-        return {
-            "task": self.task_name,
-            "model": self.model,
-            "network": self.network.model_dump(mode="json"),
-            "options": self.options.model_dump(mode="json"),
-            **self.settings.model_dump(mode="json", exclude={"seeds"}, exclude_none=True),
-        }
-
-    @property
-    def data(self) -> Path:
-        return Path("data", self.profile, self.task_name)
-
-    @property
-    def folder(self) -> Path:
-        return Path("models", self.profile, self.group, self.id)
-
-    @property
-    def target(self) -> str:
-        """The DVC stage that trains it."""
-        return "train-study" if self.id == STUDY else f"train@{self.id}"
+#: In place of a network's name: the task's first.
+DEFAULT_MODEL = "default"
 
 
 class Reports:
-    """The merged content of reports/*.yaml. Parts are checked when first asked for; `stages.validate` asks for all."""
+    """The merged content of reports/*.yaml. Parts are checked when first asked for; `stages.validate` asks for all.
 
-    def __init__(self, content: Mapping[str, Any], files: Mapping[tuple[str, str], Path]) -> None:
-        self._content, self._files = content, files
+    own_data: the user's data sets, where these are the user's runs and questions.
+    """
+
+    def __init__(
+        self,
+        content: Mapping[str, Any],
+        files: Mapping[tuple[str, str], Path],
+        own_data: Mapping[str, OwnDataset] | None = None,
+    ) -> None:
+        self._content, self._files, self.own_data = content, files, own_data
 
     def where(self, section: str, name: str) -> str:
         """File and key of an entry, for messages."""
@@ -195,7 +172,7 @@ class Reports:
             raise InputError(f"{where}: this id is the experiment under study; choose another")
         entry = dict(_mapping(entries[name], where))
         identity = {}
-        for key in IDENTITY:
+        for key in IDENTITY if self.own_data is None else (*IDENTITY, "data"):
             if key not in entry:
                 raise InputError(f"{where}: {key!r} is missing")
             identity[key] = check_id(entry.pop(key), f"{where}: {key}:")
@@ -207,6 +184,11 @@ class Reports:
                 f"{where}: task and model are {identity['task']} and {identity['model']},"
                 f" those of its group {identity['group']} are {group.task} and {group.model}"
             )
+        data = identity.get("data")
+        if data != group.data:
+            raise InputError(f"{where}: data = {data!r}: its group {identity['group']} has {group.data!r}")
+        if self.own_data is not None:
+            check_own_data(str(data), identity["task"], self.own_data, where)
         return make_run(
             name,
             group=identity["group"],
@@ -216,6 +198,7 @@ class Reports:
             settings=entry,
             where=where,
             limits=read_limits(profile),
+            own_data=data,
         )
 
     def runs(self, profile: Profile, group: str | None = None) -> list[Run]:
@@ -232,23 +215,31 @@ class Reports:
         return {name: check_model(model, entry, self.where(section, name)) for name, entry in entries.items()}
 
 
-def load_reports(root: Path = Path()) -> Reports:
-    """Read and merge reports/*.yaml. Raises InputError for a file that is no mapping, and for a key given twice."""
-    return _load(tuple((path, path.resolve(), *_state(path)) for path in report_files(root)))
+def load_reports(root: Path = Path(), profile: Profile = "sample") -> Reports:
+    """Read and merge reports/*.yaml, or the user's own. Raises InputError for a file that is no mapping, and for a key
+    given twice.
+    """
+    files = [root / OWN_REPORTS, root / OWN_DATA] if profile == OWN else report_files(root)
+    return _load(tuple((path, path.resolve(), *_state(path)) for path in files), root, profile)
 
 
 def _state(path: Path) -> tuple[int, ...]:
-    """What changes when a file is written or replaced."""
-    stat = path.stat()
+    """What changes when a file is written or replaced. Raises InputError where there is none."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist") from None
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 # `python -m stages.reproduce` reads the files once; its forks, one a stage, find them read.
 @lru_cache(maxsize=1)
-def _load(known: tuple[tuple[Any, ...], ...]) -> Reports:
+def _load(known: tuple[tuple[Any, ...], ...], root: Path, profile: Profile) -> Reports:
     content: dict[str, Any] = {}
     files: dict[tuple[str, str], Path] = {}
     for path, *_ in known:
+        if path == root / OWN_DATA:
+            continue
         for section, entries in read_yaml(path).items():
             if section not in SECTIONS:
                 raise InputError(f"{path}: unknown key {section!r}; allowed are {', '.join(SECTIONS)}")
@@ -262,7 +253,7 @@ def _load(known: tuple[tuple[Any, ...], ...]) -> Reports:
                     raise InputError(f"{path}: {section}.{name} is defined in {files[section, name]} too")
                 files[section, name] = path
                 content.setdefault(section, {})[name] = entry
-    return Reports(content, files)
+    return Reports(content, files, read_own_datasets(root) if profile == OWN else None)
 
 
 SECTIONS = (
@@ -289,6 +280,7 @@ def make_run(
     where: str,
     limits: Limits,
     seeds: Sequence[int] = (),
+    own_data: str | None = None,
 ) -> Run:
     """Check a run's flat settings: each belongs to the training, the network or the task. `seeds` default to 0 … as
     many as the settings ask for.
@@ -310,6 +302,7 @@ def make_run(
     return Run(
         *(name, group, profile, task, model, checked["network"], checked["options"], within),
         tuple(seeds) or tuple(range(within.seeds)),
+        own_data,
     )
 
 
@@ -317,8 +310,9 @@ def read_params(profile: Profile) -> tuple[StudyParams, dict[str, Any]]:
     """A profile's params.yaml: its keys, and the training settings of the experiment under study."""
     path = PARAMS[profile]
     content = read_yaml(path)
-    own = {key: content.pop(key) for key in list(content) if key in StudyParams.model_fields}
-    params = check_model(StudyParams, own, str(path))
+    model = OwnParams if profile == OWN else StudyParams
+    own = {key: content.pop(key) for key in list(content) if key in model.model_fields}
+    params = check_model(model, own, str(path))
     if params.profile != profile:
         raise InputError(
             f"{path}: profile = {params.profile!r}: it must be {profile!r}; real data are `dvc repro full/dvc.yaml`"
@@ -337,21 +331,27 @@ def read_limits(profile: Profile) -> Limits:
 def read_study(profile: Profile) -> Run:
     """The experiment under study, from the top level of a profile's params.yaml."""
     params, settings = read_params(profile)
-    where = str(PARAMS[profile])
+    where, data = str(PARAMS[profile]), None
+    if isinstance(params, OwnParams):
+        data = params.data
+        check_own_data(data, params.task, read_own_datasets(), where)
+    model = params.model
+    if model == DEFAULT_MODEL and data:
+        model = next(iter(task_module(params.task, "training.options").NETWORKS))
     flat = {key: value for key, value in settings.items() if value is not None}
-    for part, name in (("networks", params.model), ("options", params.task)):
+    for part, name in (("networks", model), ("options", params.task)):
         for key, value in getattr(params, part).get(name, {}).items():
             if key in flat:
                 raise InputError(f"{where}: {part}.{name}.{key}: {key} is a training setting of the top level")
             flat[key] = value
     if "seeds" in flat:
         raise InputError(f"{where}: the experiment under study has one `seed`, not `seeds`")
-    return make_run(STUDY, STUDY, profile, params.task, params.model, flat, where, params.limits, seeds=[params.seed])
+    return make_run(STUDY, STUDY, profile, params.task, model, flat, where, params.limits, [params.seed], data)
 
 
 def find_run(name: str, profile: Profile) -> Run:
     """A run by its id, or the experiment under study."""
-    return read_study(profile) if name == STUDY else load_reports().run(name, profile)
+    return read_study(profile) if name == STUDY else load_reports(profile=profile).run(name, profile)
 
 
 def _mapping(value: Any, where: str = str(REPORTS)) -> Mapping[str, Any]:

@@ -7,7 +7,8 @@ from pydantic import Field, PositiveInt
 from stages.lib.config_model import Id, Strict
 from stages.train.settings import Settings
 
-Profile = Literal["sample", "full"]
+#: `own` has the data sets of the user; the other two are of the five reports.
+Profile = Literal["sample", "full", "own"]
 
 
 class Limits(Strict):
@@ -26,10 +27,11 @@ class Limits(Strict):
 
 
 class GroupEntry(Strict):
-    """Runs of one network that are evaluated in one process."""
+    """Runs of one network that are evaluated in one process; in profile own also on one data set, `data`."""
 
     task: Id
     model: Id
+    data: Id | None = None
 
 
 class TaskEntry(Strict):

@@ -1,6 +1,9 @@
 """What training, evaluation and `predict` share: a task's data from disk, and a network's predictions for it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -9,15 +12,25 @@ from torch import Tensor, nn
 
 from stages.lib.config import Run
 from stages.lib.errors import InputError
-from stages.lib.files import read_json
+from stages.lib.files import atomic_folder, read_json, write_json, write_tensors, write_text
 from stages.lib.results import remedy
-from stages.lib.task import Batch, Predictor, Split
+from stages.lib.task import Batch, Predictor, Prepared, Split, Task, task_module
 
 
 def load_data(run: Run) -> tuple[dict[str, Any], Mapping[str, Tensor]]:
     """The metadata and the tensors (memory-mapped) that preprocessing made for a run's task."""
     metadata = read_json(run.data / "metadata.json")
     return metadata, load_file(run.data / "tensors.safetensors")
+
+
+def store_data(folder: Path, prepared: Prepared, about: Mapping[str, Any]) -> None:
+    """Write what `load_data` and `load_vocabulary` read; `about` comes first in the metadata."""
+    tensors, metadata, vocabulary = prepared
+    with atomic_folder(folder) as temporary:
+        write_tensors(temporary / "tensors.safetensors", {name: value.contiguous() for name, value in tensors.items()})
+        if vocabulary:
+            write_text(temporary / "vocabulary.txt", "\n".join(vocabulary))
+        write_json(temporary / "metadata.json", {**about, **metadata})
 
 
 def load_vocabulary(run: Run) -> list[str]:
@@ -48,6 +61,66 @@ def changed_setting(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str
         elif value != now.get(key):
             return f"{prefix}{key} = {value!r}, now {now.get(key)!r}"
     return None
+
+
+def collate(batches: Sequence[Batch]) -> Batch:
+    """One batch of batches of one: as in a split, shorter inputs are padded with zeros to the longest. Where an example
+    has several rows (both sentences of a pair), all first rows come first.
+    """
+    columns = list(zip(*((*batch.inputs, batch.target) for batch in batches), strict=True))
+    *inputs, target = [_stack(tensors) for tensors in columns]
+    return Batch(tuple(inputs), target)
+
+
+def _stack(tensors: Sequence[Tensor]) -> Tensor:
+    shape = [max(sizes) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True)]
+    stacked = tensors[0].new_zeros(len(tensors), *shape)
+    for row, tensor in zip(stacked, tensors, strict=True):
+        row[tuple(slice(size) for size in tensor.shape)] = tensor
+    return stacked.transpose(0, 1).flatten(0, 1)
+
+
+@dataclass(frozen=True)
+class Predicting:
+    """A trained network, and what it takes to answer to what a user gives."""
+
+    task: Task
+    interaction: ModuleType
+    network: nn.Module
+    options: Any
+    tensors: Mapping[str, Tensor]
+    metadata: Mapping[str, Any]
+    vocabulary: Sequence[str]
+
+    @classmethod
+    def load(cls, run: Run, seed: int) -> "Predicting":
+        """Raises InputError where the run is not trained."""
+        _, weights = load_trained(run, seed)
+        metadata, tensors = load_data(run)
+        network = run.task.build(run.model, run.network, metadata).eval()
+        network.load_state_dict(weights)
+        interaction = task_module(run.task_name, "interaction")
+        return cls(run.task, interaction, network, run.options, tensors, metadata, load_vocabulary(run))
+
+    @torch.inference_mode()
+    def predict(
+        self, user_inputs: Sequence[Sequence[str]], where: Sequence[str] = ()
+    ) -> list[tuple[Any, tuple[str, ...]]]:
+        """The prediction for each input, in one batch, and what was changed on the way. Raises InputError, which begins
+        with the input's `where`, for one that the task cannot use.
+        """
+        encoded = []
+        for number, user_input in enumerate(user_inputs):
+            try:
+                encoded.append(
+                    self.interaction.encode_input(
+                        user_input, self.tensors, self.metadata, self.vocabulary, self.options
+                    )
+                )
+            except InputError as error:
+                raise InputError(f"{where[number]}: {error}" if where else str(error)) from None
+        predictions = self.task.predict(self.network, collate([one.batch for one in encoded]))
+        return [(prediction, one.notes) for prediction, one in zip(predictions, encoded, strict=True)]
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from stages.lib.files import atomic_file
 
-LOCKS = (Path("dvc.lock"), Path("full", "dvc.lock"))
+LOCKS = tuple(Path(folder, "dvc.lock") for folder in ("", "full", "own", "own/data", "own/reports"))
 RUNNING = Path(".dvc", "tmp", "rwlock")
 COPIES = Path(".dvc", "tmp", "lock-copies")
 #: A file that nobody has written to for so long is not being written. DVC takes a second for all of dvc.lock.

@@ -106,7 +106,10 @@ def read_group(profile: str, group: str, root: Path = Path()) -> Group:
 
 def remedy(profile: str, target: str) -> str:
     """The command that makes what is missing."""
-    return f"`dvc repro {target}`" if profile == "sample" else f"`dvc repro {profile}/dvc.yaml:{target}`"
+    if profile == "sample":
+        return f"`dvc repro {target}`"
+    folder = "own/reports" if profile == "own" and not target.endswith("-study") else profile
+    return f"`dvc repro {folder}/dvc.yaml:{target}`"
 
 
 def write_group(

@@ -3,10 +3,11 @@
 A task is a package, stages/tasks/<name>, and each stage imports the one module of it that it needs:
 
 - `preparation`: `Settings` and `prepare(raw, settings) -> Prepared`
+- `ingestion`: the same for the user's own data: `Format` and `ingest(source, format, settings) -> Prepared`
 - `training.options`: `Options` of the task, and `NETWORKS`, the options of each network; `training.task`: `TASK`
-- `scoring`: `scores`, `outcomes`, `METRICS`, `trivial`, and where there is something to show, `plot_samples` and
-  `diagnostics`
-- `interaction`: `encode_input` and `format_prediction`
+- `scoring`: `scores`, `outcomes`, `METRICS`, `trivial`, and where there is something to show, `class_scores`,
+  `plot_samples` and `diagnostics`
+- `interaction`: `INPUT_EXAMPLE`, `encode_input`, `format_prediction`, and `tabulate_prediction`, the same as columns
 - `statements`: `STATEMENTS`, computed without training
 
 Only `training` shapes weights, so that a change anywhere else leaves a trained run up to date.
@@ -99,8 +100,8 @@ class Task(ABC):
     higher_is_better: ClassVar[frozenset[str]] = frozenset()
 
     def data_label(self, metadata: Mapping[str, Any]) -> str:
-        """Name of the data of these metadata; a task with several sources says which one."""
-        return self.data_name["sample" if metadata["sample"] else "real"]
+        """Name of the data of these metadata: where a task has several sources, or the user's own, which one."""
+        return self.data_name["sample"] if metadata["sample"] else metadata.get("source", self.data_name["real"])
 
     def eval_splits(self, options: Any) -> tuple[str, ...]:  # noqa: ARG002
         """Splits that evaluation scores, where `load` gives them."""

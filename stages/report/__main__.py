@@ -30,7 +30,7 @@ def main() -> None:
     if arguments.markdown:
         from stages.report.judging import judge_all
 
-        print(markdown(judge_all(arguments.profile, load_reports())))
+        print(markdown(judge_all(arguments.profile, load_reports(profile=arguments.profile))))
         return
     print(report(arguments.profile))
 
@@ -44,7 +44,7 @@ def report(profile: Profile, root: Path = Path()) -> Path:
     from stages.report.judging import judge_all
     from stages.report.page import render
 
-    reports = load_reports(root)
+    reports = load_reports(root, profile)
     reports.check_questions(profile)
     folder = root / "metrics" / profile
     judged = judge_all(profile, reports, root)

@@ -10,6 +10,7 @@ from conftest import BAD_IDS, IDENTITY, SMALL, write_params, write_reports
 
 from stages.lib.config import (
     PROFILES,
+    REPORT_PROFILES,
     SECTIONS,
     Run,
     find_run,
@@ -218,7 +219,7 @@ def test_bad_ids_of_and_in_runs_are_refused(project: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"profile": "huge"}, ["profile = 'huge'", "'sample' or 'full'"]),
+        ({"profile": "huge"}, ["profile = 'huge'", "'sample', 'full' or 'own'"]),
         ({"profile": "full"}, ["profile = 'full'", "dvc repro full/dvc.yaml"]),
         ({"root": "/"}, ["root = '/'"]),
         ({"root": ".."}, ["root and params tell DVC"]),
@@ -276,7 +277,7 @@ def test_broken_yaml_is_named(
 def test_the_study_starts_as_the_best_run_of_report_a(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the comment in params.yaml says: the same settings, but for validating half as often."""
     monkeypatch.chdir(ROOT)
-    for profile in PROFILES:
+    for profile in REPORT_PROFILES:
         study, best = read_study(profile).parameters(), find_run("A-sts-best", profile).parameters()
         assert study | {"validate_every": 0} == best | {"validate_every": 0}
 
@@ -350,7 +351,7 @@ def test_the_experiment_under_study_keeps_its_name(project: Path) -> None:
 def test_every_run_of_the_reports_is_valid_in_both_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     reports = load_reports()
-    for profile in PROFILES:
+    for profile in REPORT_PROFILES:
         runs = reports.runs(profile)
         assert len({run.folder for run in runs}) == len(runs) > 100
         assert all((ROOT / "stages" / "networks" / f"{run.model}.py").is_file() for run in runs)
@@ -363,6 +364,7 @@ def test_yaml_means_the_same_to_dvc(monkeypatch: pytest.MonkeyPatch) -> None:
     from dvc_objects.fs.local import LocalFileSystem
 
     monkeypatch.chdir(ROOT)
-    others = ("params.yaml", "full/params.yaml", "stages/download/catalogue.yaml")
+    own = ("own/params.yaml", "own/data/data.yaml", "own/reports/reports.yaml")
+    others = (*own, "params.yaml", "full/params.yaml", "stages/download/catalogue.yaml")
     for path in [*sorted((ROOT / "reports").glob("*.yaml")), *(ROOT / name for name in others)]:
         assert load_path(str(path), LocalFileSystem()) == read_yaml(path), path

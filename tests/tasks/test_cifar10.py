@@ -166,7 +166,9 @@ def test_the_sample_is_hard_enough_to_tell_networks_apart() -> None:
     accuracy = {}
     for name, network in {
         "linear": torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 10)),
-        "convolutions": TASK.build("simple_cnn", SimpleCNNOptions(widths=(16, 32, 64, 64, 64), hidden_size=64), {}),
+        "convolutions": TASK.build(
+            "simple_cnn", SimpleCNNOptions(widths=(16, 32, 64, 64, 64), hidden_size=64), {"classes": CLASSES}
+        ),
     }.items():
         optimizer = torch.optim.Adam(network.parameters(), lr=0.002)
         for _ in range(8):
@@ -289,7 +291,7 @@ def guesses() -> tuple[list[list[float]], list[int]]:
 
 def test_scores_follow_from_their_formulas(guesses: tuple[list[list[float]], list[int]]) -> None:
     predictions, targets = guesses
-    found = scoring.scores(predictions, targets)
+    found = scoring.scores(predictions, targets) | scoring.class_scores(predictions, targets, {"classes": CLASSES})
     predicted = np.argmax(predictions, 1)
     assert found["accuracy"] == pytest.approx(np.mean(predicted == targets))
     assert found["loss"] == pytest.approx(-np.mean(np.log(np.array(predictions)[np.arange(400), targets])))
@@ -299,8 +301,14 @@ def test_scores_follow_from_their_formulas(guesses: tuple[list[list[float]], lis
 
 
 def test_a_class_without_examples_has_no_accuracy() -> None:
-    found = scoring.scores([[0.1] * 10, [0.1] * 10], [0, 3])
-    assert {name for name in found if name.startswith("accuracy_")} == {"accuracy_airplane", "accuracy_cat"}
+    found = scoring.class_scores([[0.1] * 10, [0.1] * 10], [0, 3], {"classes": CLASSES})
+    assert found.keys() == {"accuracy_airplane", "accuracy_cat"}
+
+
+def test_classes_of_ones_own_have_their_own_names_and_too_many_have_none() -> None:
+    found = scoring.class_scores([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]], [0, 1, 1], {"classes": ["cat", "dog/puppy"]})
+    assert found == {"accuracy_cat": 1.0, "accuracy_dog_puppy": 0.5}
+    assert scoring.class_scores([[0.5, 0.5]], [0], {"classes": [str(number) for number in range(10_000)]}) == {}
 
 
 def test_the_curves_are_the_scores_of_the_same_names(guesses: tuple[list[list[float]], list[int]]) -> None:

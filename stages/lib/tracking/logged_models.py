@@ -70,7 +70,7 @@ def common_folder(shared: Path, record: Record) -> Path:
     from mlflow.models import Model, infer_signature
     from safetensors.torch import load_file, save_file
 
-    options, data = record.config["options"], Path("data", record.profile, record.task)
+    options, data = record.config["options"], Path("data", record.profile, record.config.get("data", record.task))
     about = json.dumps([record.profile, record.task, record.data["sha256"], options], sort_keys=True)
     folder = shared / sha256(about.encode())
     if (folder / "MLmodel").exists():

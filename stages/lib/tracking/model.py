@@ -46,17 +46,18 @@ class UserModel:
         from safetensors.torch import load_file
 
         from stages.lib.files import read_json
+        from stages.lib.prediction import Predicting
         from stages.lib.task import get_task, task_module
 
         config = read_json(folder / "run.json")["config"]
-        self.task, self.interaction = get_task(config["task"]), task_module(config["task"], "interaction")
-        self.metadata, self.vocabulary = read_about(folder)
-        self.tensors = load_file(folder / "tensors.safetensors")
+        task, interaction = get_task(config["task"]), task_module(config["task"], "interaction")
+        metadata, vocabulary = read_about(folder)
         settings = task_module(config["task"], "training.options")
-        self.options = settings.Options.model_validate(config["options"])
         network = settings.NETWORKS[config["model"]].model_validate(config["network"])
-        self.network = self.task.build(config["model"], network, self.metadata).eval()
+        self.network = task.build(config["model"], network, metadata).eval()
         self.network.load_state_dict(load_file(folder / "weights.safetensors"))
+        options, tensors = settings.Options.model_validate(config["options"]), load_file(folder / "tensors.safetensors")
+        self.predicting = Predicting(task, interaction, self.network, options, tensors, metadata, vocabulary)
 
     def predict(self, model_input: "pd.DataFrame", params: object = None) -> list[str]:  # noqa: ARG002
         """One answer a row. Raises InputError for a row that the task cannot use."""
@@ -64,15 +65,10 @@ class UserModel:
 
     def answer(self, values: Iterable[Any]) -> str:
         """The answer to the columns of one row: texts, lists of numbers, or the content of an image file."""
-        import torch
-
+        interaction, metadata = self.predicting.interaction, self.predicting.metadata
         with as_typed(values) as user_input:
-            encoded = self.interaction.encode_input(
-                user_input, self.tensors, self.metadata, self.vocabulary, self.options
-            )
-        with torch.inference_mode():
-            (prediction,) = self.task.predict(self.network, encoded.batch)
-        return "\n".join([*encoded.notes, self.interaction.format_prediction(prediction, user_input, self.metadata)])
+            ((prediction, notes),) = self.predicting.predict([user_input])
+        return "\n".join([*notes, interaction.format_prediction(prediction, user_input, metadata)])
 
 
 def read_about(folder: Path) -> tuple[dict[str, Any], list[str]]:

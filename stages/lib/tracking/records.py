@@ -188,7 +188,8 @@ def _purposes(profile: Profile, problems: list[str]) -> dict[str, Purpose]:
     """Questions, their verdicts and figures, by run. reports/ is read as it stands: checking it takes seconds."""
     found: defaultdict[str, Purpose] = defaultdict(Purpose)
     with noting(problems, "reports"):
-        questions, figures = (load_reports().section(section) for section in ("questions", "figures"))
+        reports = load_reports(profile=profile)
+        questions, figures = (reports.section(section) for section in ("questions", "figures"))
         results = next((folder for folder in _results(profile)[::-1] if (folder / "claims.json").is_file()), Path())
         claims = read_json(results / "claims.json")["claims"] if results.name else {}
         for name, question in questions.items():

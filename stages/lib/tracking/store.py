@@ -21,7 +21,7 @@ from mlflow.entities import LoggedModel, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from stages.lib.config import STUDY, Profile
+from stages.lib.config import OWN, STUDY, Profile
 from stages.lib.errors import InputError
 from stages.lib.files import ROOT
 from stages.lib.task import get_task
@@ -69,7 +69,8 @@ class Store:
         if self.without_files:
             self.problems.append(self.without_files)
             return written
-        for task, state in states(records).items():
+        # The user's data sets have no common best model.
+        for task, state in states(records).items() if profile != OWN else ():
             self._register_best(task, profile, [r for r in records if r.task == task and r.run != STUDY], state)
         for task in sorted({record.task for record in records}) if written else ():
             self._remove_pending(task)

@@ -55,5 +55,18 @@ def format_prediction(prediction: Sequence[Span], user_input: Sequence[str], met
     text = " ".join(user_input)
     if not prediction:
         return f"no keyword: {text}"
-    distinct = dict.fromkeys(" ".join(text[start:end].split()) for start, end in prediction)
-    return f"keywords: {', '.join(distinct)}\n{mark_spans(text, prediction)}"
+    return f"keywords: {', '.join(_keywords(text, prediction))}\n{mark_spans(text, prediction)}"
+
+
+def tabulate_prediction(
+    prediction: Sequence[Span],
+    user_input: Sequence[str],
+    metadata: Mapping[str, Any],  # noqa: ARG001
+) -> dict[str, object]:
+    """keywords: the distinct ones, with semicolons between them · marked: the sentence with all of them marked."""
+    text = " ".join(user_input)
+    return {"keywords": "; ".join(_keywords(text, prediction)), "marked": mark_spans(text, prediction)}
+
+
+def _keywords(text: str, spans: Sequence[Span]) -> list[str]:
+    return list(dict.fromkeys(" ".join(text[start:end].split()) for start, end in spans))

@@ -11,10 +11,12 @@ from torch import Tensor
 from stages.lib.errors import InputError
 from stages.lib.task import UserInput
 from stages.tasks.cifar10.preparation.image_files import center_crop_and_resize, decode
-from stages.tasks.cifar10.training.images import CLASSES, SIDE, Images
+from stages.tasks.cifar10.training.images import SIDE, Images
 from stages.tasks.cifar10.training.options import Options
 
 LARGEST_FILE = 100_000_000
+#: Classes in an answer.
+MOST_SHOWN = 20
 
 #: What a user gives, by name: the input example of logged models, from which their signature follows.
 INPUT_EXAMPLE = {
@@ -45,9 +47,24 @@ def encode_input(
 
 
 def format_prediction(prediction: Sequence[float], user_input: Sequence[str], metadata: Mapping[str, Any]) -> str:  # noqa: ARG001
-    """The classes and their probabilities, most likely first, a line each."""
-    order = sorted(range(len(CLASSES)), key=lambda label: -prediction[label])
-    return "\n".join(f"{CLASSES[label]:<11}{prediction[label]:6.1%}" for label in order)
+    """The MOST_SHOWN likeliest classes and their probabilities, most likely first, a line each."""
+    classes = metadata["classes"]
+    order = sorted(range(len(classes)), key=lambda label: -prediction[label])[:MOST_SHOWN]
+    width = max(len(classes[label]) for label in order) + 1
+    return "\n".join(f"{classes[label]:<{width}}{prediction[label]:6.1%}" for label in order)
+
+
+def tabulate_prediction(
+    prediction: Sequence[float],
+    user_input: Sequence[str],  # noqa: ARG001
+    metadata: Mapping[str, Any],
+) -> dict[str, object]:
+    """prediction: the likeliest class · probability: of it · probability_<class>: of each of up to MOST_SHOWN."""
+    classes = metadata["classes"]
+    label = max(range(len(classes)), key=lambda label: prediction[label])
+    found = {"prediction": classes[label], "probability": round(prediction[label], 4)}
+    each = zip(classes, prediction, strict=True) if len(classes) <= MOST_SHOWN else ()
+    return found | {f"probability_{name}": round(value, 4) for name, value in each}
 
 
 def _read(name: str) -> bytes:

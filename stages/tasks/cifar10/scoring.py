@@ -1,7 +1,8 @@
 """Scores of image classification, from class probabilities and labels."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 BINS = 15
 #: Misclassified test images that are kept for the figure.
 SAMPLES = 15
-LABELS = range(len(CLASSES))
+#: Classes of which each one's accuracy is scored; more would be lost in the others' numbers.
+MOST_SCORED_CLASSES = 100
+#: Characters that MLflow takes in no metric's name.
+_NOT_IN_METRICS = re.compile(r"[^\w.\- ]")
 
 METRICS = {
     "accuracy": MetricDefinition("mean", ("correct",), larger_is_better=True),
@@ -32,18 +36,29 @@ METRICS = {
 
 
 def scores(predictions: Sequence[Sequence[float]], targets: Sequence[int]) -> dict[str, float]:
-    """Accuracy, loss (cross-entropy in nats), calibration_error, and accuracy_<class> on the images of each class."""
+    """Accuracy, loss (cross-entropy in nats) and calibration_error."""
     probabilities = _probabilities(predictions)
-    predicted = probabilities.argmax(1)
-    values = {
-        "accuracy": float(accuracy_score(targets, predicted)),
-        "loss": float(log_loss(targets, probabilities, labels=LABELS)),
+    return {
+        "accuracy": float(accuracy_score(targets, probabilities.argmax(1))),
+        "loss": float(log_loss(targets, probabilities, labels=range(probabilities.shape[1]))),
         "calibration_error": calibration_error(probabilities, np.asarray(targets)),
     }
-    for name, label, row in zip(CLASSES, LABELS, confusion_matrix(targets, predicted, labels=LABELS), strict=True):
-        if row.sum():
-            values[f"accuracy_{name}"] = float(row[label] / row.sum())
-    return values
+
+
+def class_scores(
+    predictions: Sequence[Sequence[float]], targets: Sequence[int], metadata: Mapping[str, Any]
+) -> dict[str, float]:
+    """accuracy_<class> on the images of each class that has any, for up to MOST_SCORED_CLASSES classes."""
+    classes = metadata["classes"]
+    if len(classes) > MOST_SCORED_CLASSES:
+        return {}
+    predicted, labels = _probabilities(predictions).argmax(1), range(len(classes))
+    rows = confusion_matrix(targets, predicted, labels=labels)
+    return {
+        f"accuracy_{_NOT_IN_METRICS.sub('_', name)}": float(row[label] / row.sum())
+        for name, label, row in zip(classes, labels, rows, strict=True)
+        if row.sum()
+    }
 
 
 def outcomes(predictions: Sequence[Sequence[float]], targets: Sequence[int]) -> "pd.DataFrame":
@@ -105,6 +120,6 @@ def plot_samples(split: Images, predictions: Sequence[Sequence[float]]) -> dict[
 
 
 def _probabilities(predictions: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """[n, 10], with rows that sum to 1 in double precision, as log_loss expects."""
+    """[n, classes], with rows that sum to 1 in double precision, as log_loss expects."""
     probabilities = np.asarray(predictions, dtype=np.float64)
     return probabilities / probabilities.sum(1, keepdims=True)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: What a user gives, by name: the input example of logged models, from which their signature follows.
 INPUT_EXAMPLE = {"review": "A charming and funny film."}
+#: Of rt-polarity, whose metadata do not name them: label 0, label 1.
+CLASSES = ("negative", "positive")
 
 
 def encode_input(
@@ -45,5 +47,22 @@ def encode_input(
 
 def format_prediction(prediction: float, user_input: Sequence[str], metadata: Mapping[str, Any]) -> str:  # noqa: ARG001
     """The more likely class and its probability."""
-    label, probability = ("positive", prediction) if prediction > 0.5 else ("negative", 1 - prediction)
+    label, probability = _likely(prediction, metadata)
     return f"{label} (probability {probability:.3f})"
+
+
+def tabulate_prediction(
+    prediction: float,
+    user_input: Sequence[str],  # noqa: ARG001
+    metadata: Mapping[str, Any],
+) -> dict[str, object]:
+    """prediction: the more likely class · probability: of it · probability_<class>: of each."""
+    label, probability = _likely(prediction, metadata)
+    found = {"prediction": label, "probability": round(probability, 4)}
+    each = zip(metadata.get("classes", CLASSES), (1 - prediction, prediction), strict=True)
+    return found | {f"probability_{name}": round(value, 4) for name, value in each}
+
+
+def _likely(prediction: float, metadata: Mapping[str, Any]) -> tuple[str, float]:
+    negative, positive = metadata.get("classes", CLASSES)
+    return (positive, prediction) if prediction > 0.5 else (negative, 1 - prediction)

@@ -55,3 +55,12 @@ def encode_input(
 def format_prediction(prediction: float, user_input: Sequence[str], metadata: Mapping[str, Any]) -> str:  # noqa: ARG001
     """The similarity and its scale."""
     return f"similarity {prediction:.2f} (0: unrelated, {MAX_SIMILARITY:.0f}: equivalent)"
+
+
+def tabulate_prediction(
+    prediction: float,
+    user_input: Sequence[str],  # noqa: ARG001
+    metadata: Mapping[str, Any],  # noqa: ARG001
+) -> dict[str, object]:
+    """similarity: from 0 to 5."""
+    return {"similarity": round(prediction, 4)}

@@ -57,13 +57,20 @@ def prepare(raw: Mapping[str, Path], settings: Settings) -> Prepared:
     <domain>.<words>.<split> the sentences, words, terms, terms by number of words, truncated sentences, the share of
     words with each kind of vector, and the terms that tags cannot represent, by reason.
     """
+    sentences, files = read_corpus(raw["corpus"])
+    return encode_corpus(sentences, tuple(FILES), raw["vectors"] / glove.FILE, settings, {"files": files})
+
+
+def encode_corpus(
+    sentences: "pd.DataFrame", domains: Sequence[str], vectors_file: Path, settings: Settings, facts: Mapping[str, Any]
+) -> Prepared:
+    """What `prepare` says, for sentences with the columns of `read_corpus`; `facts` go into the metadata."""
     import torch
 
-    sentences, files = read_corpus(raw["corpus"])
     terms = list_terms(sentences)
     groups = {
         (domain, words, split): sentences[(sentences["domain"] == domain) & (sentences["split"] == split)]
-        for domain in FILES
+        for domain in domains
         for words in TOKENIZERS
         for split in SPLITS
     }
@@ -83,11 +90,11 @@ def prepare(raw: Mapping[str, Path], settings: Settings) -> Prepared:
         rows[[token_id[word] for word in words]] = torch.from_numpy(vectors)
         return rows
 
-    in_glove, vectors = glove.read_vectors(raw["vectors"] / glove.FILE, vocabulary)
+    in_glove, vectors = glove.read_vectors(vectors_file, vocabulary)
     codes = [[0] * WORD_LENGTH] * 2 + [spans.character_codes(word, WORD_LENGTH) for word in vocabulary]
     tensors = {"glove": table(in_glove, vectors), "characters": torch.tensor(codes, dtype=torch.uint8)}
     covered = {"glove": set(in_glove)}
-    for domain in FILES:
+    for domain in domains:
         for kind in TOKENIZERS:
             trained, vectors = word2vec.train_word2vec(
                 spelled[domain, kind, "train"], settings.word2vec_width, settings.word2vec_epochs
@@ -98,7 +105,7 @@ def prepare(raw: Mapping[str, Path], settings: Settings) -> Prepared:
         "vector_widths": {"word2vec": settings.word2vec_width, "glove": tensors["glove"].shape[1]},
         "vocabulary": len(vocabulary) + UNKNOWN + 1,
         "max_length": settings.max_length,
-        "files": files,
+        **facts,
         "splits": {},
     }
     for (domain, kind, split), group in groups.items():

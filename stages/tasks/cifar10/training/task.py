@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from stages.lib.task import AugmentContext, Batch, Predictor, Split, Task
 from stages.tasks.cifar10.training.augmentation import flip_and_crop, predict_augmented
-from stages.tasks.cifar10.training.images import CLASSES, Images
+from stages.tasks.cifar10.training.images import Images
 from stages.tasks.cifar10.training.options import Options
 
 
@@ -18,10 +18,6 @@ class ImageClassification(Task):
     logged_splits = ("validation", "test")
     monitor = ("accuracy", True)
     higher_is_better = frozenset({"train_accuracy", "validation_accuracy", "test_accuracy"})
-
-    def data_label(self, metadata: Mapping[str, Any]) -> str:
-        """Sample data, or which of the two sources."""
-        return self.data_name["sample"] if metadata["sample"] else metadata["source"]
 
     def load(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], options: Options) -> dict[str, Split]:  # noqa: ARG002
         """Three splits of images."""
@@ -32,28 +28,28 @@ class ImageClassification(Task):
 
     def build(self, model: str, network: BaseModel, metadata: Mapping[str, Any]) -> nn.Module:
         """The network in channels_last, the fastest layout for oneDNN and cuDNN (docs/image-classification.md)."""
-        settings = network.model_dump()
+        settings, classes = network.model_dump(), len(metadata["classes"])
         match model:
             case "simple_cnn":
                 from stages.networks.simple_cnn import SimpleCNN
 
-                built: nn.Module = SimpleCNN(len(CLASSES), **settings)
+                built: nn.Module = SimpleCNN(classes, **settings)
             case "fpn_cnn":
                 from stages.networks.fpn_cnn import FPNCNN
 
-                built = FPNCNN(len(CLASSES), **settings)
+                built = FPNCNN(classes, **settings)
             case "resnet18":
                 from stages.networks.resnet18 import ResNet18
 
-                built = ResNet18(len(CLASSES))
+                built = ResNet18(classes)
             case "resnet18_224":
                 from stages.networks.resnet18_224 import ResNet18At224
 
-                built = ResNet18At224(len(CLASSES), **settings)
+                built = ResNet18At224(classes, **settings)
             case "fast_cnn":
                 from stages.networks.fast_cnn import FastCNN
 
-                built = FastCNN(len(CLASSES), patch_covariance=metadata["patch_covariance"], **settings)
+                built = FastCNN(classes, patch_covariance=metadata["patch_covariance"], **settings)
         return built.to(memory_format=torch.channels_last)
 
     def augment(self, batch: Batch, context: AugmentContext, options: Options) -> Batch:
@@ -77,7 +73,7 @@ class ImageClassification(Task):
         return loss, {"accuracy": (logits.detach().argmax(1) == batch.target).float().mean()}
 
     def predict(self, network: nn.Module, batch: Batch) -> list[list[float]]:
-        """Ten class probabilities an image."""
+        """The probability of each class, for each image."""
         return network(*batch.inputs).float().softmax(1).tolist()
 
     def extra_predictors(self, options: Options) -> Mapping[str, Predictor]:

@@ -51,23 +51,34 @@ def prepare(raw: Mapping[str, Path], settings: Settings) -> Prepared:
 
     Raises InputError where there are too few reviews for three splits.
     """
-    import torch
-
-    metadata: dict[str, Any] = {"files": {}, "splits": {}}
+    files: dict[str, Any] = {}
     splits: dict[str, list[tuple[list[str], float]]] = {"train": [], "validation": [], "test": []}
     for name, label in FILES.items():
-        reviews, metadata["files"][name] = read_reviews(raw["corpus"] / name)
+        reviews, files[name] = read_reviews(raw["corpus"] / name)
         longest = {kind: max(len(tokens(review)) for review in reviews) for kind, tokens in TOKENIZATIONS.items()}
-        metadata["files"][name]["longest_review"] = longest
+        files[name]["longest_review"] = longest
         count = settings.train if len(reviews) > settings.train else 3 * len(reviews) // 4
         for number, review in enumerate(reviews):
             split = "test" if number >= count else "train" if number % VALIDATION_EVERY else "validation"
             splits[split].append((split_words(review), label))
     if not all(splits.values()):
         raise InputError(f"{raw['corpus']}: too few reviews for training, validation and test; add some")
+    return encode_reviews(splits, raw["vectors"] / glove.FILE, settings, {"files": files})
+
+
+def encode_reviews(
+    splits: Mapping[str, Sequence[tuple[list[str], float]]],
+    vectors_file: Path,
+    settings: Settings,
+    facts: Mapping[str, Any],
+) -> Prepared:
+    """What `prepare` says, for reviews (their words, and 1 or 0) by split; `facts` go into the metadata."""
+    import torch
+
+    metadata: dict[str, Any] = {**facts, "splits": {}}
     counts = Counter(word for words, _ in splits["train"] for word in words)
     seen = {word for reviews in splits.values() for words, _ in reviews for word in words}
-    with_vector, vectors = glove.read_vectors(raw["vectors"] / glove.FILE, seen)
+    with_vector, vectors = glove.read_vectors(vectors_file, seen)
     covered = set(with_vector)
     vocabulary = [*with_vector, *sorted(word for word, count in counts.items() if count > 1 and word not in covered)]
     token_id = {word: number for number, word in enumerate(vocabulary, start=UNKNOWN + 1)}

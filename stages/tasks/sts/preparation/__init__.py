@@ -5,9 +5,19 @@ from stages.tasks.sts.preparation.tensors import (
     SPLIT_FILES,
     Settings,
     count_columns,
+    encode_pairs,
     prepare,
     read_pairs,
     split_words,
 )
 
-__all__ = ["MAX_SIMILARITY", "SPLIT_FILES", "Settings", "count_columns", "prepare", "read_pairs", "split_words"]
+__all__ = [
+    "MAX_SIMILARITY",
+    "SPLIT_FILES",
+    "Settings",
+    "count_columns",
+    "encode_pairs",
+    "prepare",
+    "read_pairs",
+    "split_words",
+]

@@ -39,12 +39,21 @@ def prepare(raw: Mapping[str, Path], settings: Settings) -> Prepared:
     of words with a vector), dropped words with the 20 most frequent, truncated sentences and sentences left empty.
     """
     import pandas as pd
-    import torch
 
     pairs = {split: read_pairs(_find(raw["corpus"], file)) for split, file in SPLIT_FILES.items()}
+    facts = {"columns": count_columns(pd.concat(pairs.values()))}
+    return encode_pairs(pairs, raw["vectors"] / glove.FILE, settings, facts)
+
+
+def encode_pairs(
+    pairs: "Mapping[str, pd.DataFrame]", vectors_file: Path, settings: Settings, facts: Mapping[str, Any]
+) -> Prepared:
+    """What `prepare` says, for pairs [sentence1, sentence2, score] by split; `facts` go into the metadata."""
+    import torch
+
     tokens = {split: [split_words(s) for s in [*p["sentence1"], *p["sentence2"]]] for split, p in pairs.items()}
     seen = {word for sentences in tokens.values() for words in sentences for word in words}
-    vocabulary, vectors = glove.read_vectors(raw["vectors"] / glove.FILE, seen)
+    vocabulary, vectors = glove.read_vectors(vectors_file, seen)
     token_id = {word: number for number, word in enumerate(vocabulary, start=1)}
 
     tensors = {"vectors": torch.cat([torch.zeros(1, vectors.shape[1]), torch.from_numpy(vectors)])}
@@ -52,7 +61,7 @@ def prepare(raw: Mapping[str, Path], settings: Settings) -> Prepared:
         "width": vectors.shape[1],
         "vocabulary": len(vocabulary),
         "max_length": settings.max_length,
-        "columns": count_columns(pd.concat(pairs.values())),
+        **facts,
         "splits": {},
     }
     for split, sentences in tokens.items():

@@ -1,0 +1,63 @@
+"""docs/tutorials: what a newcomer types there, as it is written."""
+
+import csv
+import io
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from small_project import Project, stages_run
+
+from stages.lib.files import ROOT
+
+pytestmark = pytest.mark.pipeline
+TUTORIALS = ROOT / "docs" / "tutorials"
+
+
+def typed(name: str) -> str:
+    """All that a tutorial has one type, but for the set-up, in one script that stops where a command fails."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", (TUTORIALS / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return "".join(["set -e\n", *(block for block in blocks if not block.startswith("make own"))])
+
+
+def test_bring_your_own_data_and_ask_a_question(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project")
+    shutil.copytree(ROOT / "own", project.folder / "own", ignore=shutil.ignore_patterns("dvc.*"))
+    project.commit()
+    shutil.copyfile(ROOT / "Makefile", project.folder / "Makefile")
+    project.call("make", "--quiet", "own/dvc.yaml", "own/data/dvc.yaml", "own/reports/dvc.yaml")
+    done = project.call("bash", "-c", typed("own-data.md"))
+    # The sample's word vectors, and then the data set under study and nothing else; the second time, only the study.
+    study = ["train-study", "evaluate-study"]
+    assert stages_run(done)[-5:] == ["data/dvc.yaml:ingest@films", *study, *study]
+    assert {*stages_run(done)[:-5]} == {"../dvc.yaml:validate", "../dvc.yaml:download@glove", "validate"}
+    scores = json.loads((project.folder / "metrics/own/study.json").read_text())
+    assert scores["data"] == "films (own data)"
+    assert 0 <= scores["test"]["accuracy"] <= 1
+    shown, counts = done.stdout, re.search(r"films: (\d+) for train, (\d+) for validation, (\d+) for test", done.stdout)
+    assert counts
+    assert sum(map(int, counts.groups())) == 80
+    assert re.search(r"^(good|bad) \(probability 0\.\d{3}\)$", shown, re.MULTILINE)
+    rows = list(csv.DictReader(io.StringIO(shown[shown.index("line,review,prediction") :])))
+    assert [row["review"] for row in rows] == ["the plot is slow", "the cast is clever"]
+    # DVC makes empty folders for what it knows.
+    written = [path for path in (project.folder / "metrics").rglob("*") if path.is_file()]
+    assert written == [project.folder / "metrics/own/study.json"]
+
+    done = project.call("bash", "-c", typed("ask-a-question.md"))
+    runs = ["train@films-5", "train@films-50", "evaluate@units", "report"]
+    assert [name.rpartition(":")[2] for name in stages_run(done)] == ["validate", *runs]
+    claims = json.loads((project.folder / "metrics/own/claims.json").read_text())["claims"]
+    assert claims.keys() == {"units"}
+    assert f"**{claims['units']['verdict']}**" in done.stdout
+    assert "Do 50 kernels" in (project.folder / "metrics/own/index.html").read_text(encoding="utf-8")
+
+
+def test_change_one_thing(reproduced: Project) -> None:
+    done = reproduced.call("bash", "-c", typed("change-one-thing.md"))
+    assert stages_run(done) == ["train-study", "evaluate-study"] * 3
+    assert re.search(r"study\.json\s+validation\.mse", done.stdout)
+    assert re.search(r"params\.yaml\s+lr\s+1\.0\s+0\.01", done.stdout)
+    assert reproduced.call("git", "status", "--porcelain", "params.yaml").stdout == ""
