@@ -15,7 +15,8 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from graphlib import TopologicalSorter
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -23,7 +24,7 @@ from typing import Any
 
 from stages.lib.errors import InputError, run_stage
 from stages.lib.files import atomic_file
-from stages.lib.recovery import end_with_parent
+from stages.lib.recovery import RUNNING, end_with_parent
 
 #: Seconds between two writes of dvc.lock. Finished stages are also recorded on the way out.
 RECORD_EVERY = 60.0
@@ -56,7 +57,7 @@ def reproduce(targets: Sequence[str], jobs: int) -> int:
 
     logging.getLogger("dvc").setLevel(logging.WARNING)  # it names the temporary file that `write_lock` has it write
     try:
-        with Repo() as repo, repo.lock:
+        with whole_rwlock(), Repo() as repo, repo.lock:
             plan = _plan(repo, targets)
             _load_libraries()
             return _Runner(jobs, write_lock).run(plan)
@@ -167,6 +168,31 @@ def write_lock(stages: list[Any]) -> None:
         if path.exists():
             shutil.copyfile(path, temporary)
         Lockfile(stages[0].repo, str(temporary)).dump_stages(stages)
+
+
+@contextmanager
+def whole_rwlock() -> Iterator[None]:
+    """DVC writes its list of running stages in place too, a few times a stage. In here it edits a copy, which then
+    takes the list's place; whoever edits it holds DVC's lock of the whole repository, so nobody else does meanwhile.
+    """
+    from dvc import rwlock
+
+    edit = rwlock._edit_rwlock
+
+    @contextmanager
+    def edit_copy(folder: str, *options: Any) -> Iterator[Any]:
+        path, copy = Path(folder, RUNNING.name), Path(folder, "reproduce", RUNNING.name)
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes(path.read_bytes() if path.exists() else b"{}")
+        with edit(str(copy.parent), *options) as content:
+            yield content
+        os.replace(copy, path)
+
+    rwlock._edit_rwlock = edit_copy
+    try:
+        yield
+    finally:
+        rwlock._edit_rwlock = edit
 
 
 def _run_command(command: str, folder: str, parent: int) -> None:

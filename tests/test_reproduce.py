@@ -1,10 +1,14 @@
 """Stages side by side: what is recorded, and in which order."""
 
+import json
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
+from dvc import rwlock
+from dvc.fs import localfs
 
-from stages.reproduce import _Runner
+from stages.reproduce import _Runner, whole_rwlock
 
 
 class Stub:
@@ -57,3 +61,26 @@ def test_a_command_that_is_no_python_module_is_refused(capfd: pytest.CaptureFixt
         _Runner(1, record).run(TopologicalSorter({Stub("bad", "sh -c 'touch y'", calls): []}))
     assert "does not start with `python -m`" in capfd.readouterr().err
     assert calls == []
+
+
+def test_a_kill_leaves_the_list_of_running_stages_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC empties the file before it writes; whatever happens until it has, a reader finds the old list or the new."""
+    path, dump = tmp_path / "rwlock", json.dump
+    path.write_text('{"read": {}, "write": {}}')
+    seen = []
+
+    def watched(content: object, file: object) -> None:
+        seen.append(json.loads(path.read_text()))
+        dump(content, file)
+
+    monkeypatch.setattr("json.dump", watched)
+    with whole_rwlock(), rwlock.rwlock(str(tmp_path), localfs, "first", [], [str(tmp_path / "a")], False):
+        running = json.loads(path.read_text())
+        with rwlock.rwlock(str(tmp_path), localfs, "second", [], [str(tmp_path / "b")], False):
+            pass
+    assert [info["cmd"] for info in running["write"].values()] == ["first"]
+    assert [len(content["write"]) for content in seen] == [0, 1, 2, 1]
+    assert not json.loads(path.read_text()).get("write")
+    # Outside, a stage of `dvc repro` empties it first.
+    with pytest.raises(json.JSONDecodeError), rwlock.rwlock(str(tmp_path), localfs, "x", [], [str(tmp_path)], False):
+        pass
