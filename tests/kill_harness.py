@@ -22,7 +22,7 @@ from small_project import Project, stages_run
 from stages.lib.files import read_yaml
 
 REPRODUCE = (sys.executable, "-m", "stages.reproduce", "--jobs", "2")
-DVC = ("dvc", "repro", "--quiet")
+DVC = ("dvc", "repro")
 NAMES = {REPRODUCE: "stages.reproduce", DVC: "dvc repro"}
 MADE = ("data", "models", "metrics", "dvc.lock", ".dvc/cache", ".dvc/tmp")
 
@@ -43,6 +43,7 @@ def kill_at_random(project: Project, kills: int, seed: int = 0) -> Counter[str]:
     count: Counter[str] = Counter()
     command = DVC
     while count.total() - count["finished"] < kills:
+        print(dict(count), file=sys.stderr, flush=True)
         killed = kill_once(project, command, generator.uniform(0.2, seconds[command] / 2), generator.random() < 0.5)
         if killed:
             count[f"{NAMES[command]}, {killed}"] += 1
@@ -71,7 +72,7 @@ def kill_once(project: Project, command: tuple[str, ...], after: float, group: b
             process.wait()
             return "process group" if group else "parent alone"
         output.seek(0)
-        assert process.returncode == 0, f"{command}: {output.read()}"
+        assert process.returncode == 0, f"{command} ended with {process.returncode}: {output.read()}"
     return ""
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from conftest import BAD_IDS, one_error_line, write_yaml
-from small_project import BEST, COUNTS, FIGURE, OTHER, STAGES, Project, environment, resolved_stages, stages_run
+from small_project import BEST, COUNTS, FIGURE, OTHER, STAGES, Project, resolved_stages, stages_run
 
 from stages.lib.files import read_yaml
 
@@ -57,22 +57,6 @@ def test_both_pipelines_load(reproduced: Project) -> None:
         assert f"full/dvc.yaml:{name}:" in full
     assert "data/sample" not in full
     assert "models/full/study/study" in full
-
-
-def test_another_clone_pulls_everything_and_has_nothing_to_run(reproduced: Project, tmp_path: Path) -> None:
-    remote, clone = tmp_path / "remote", tmp_path / "clone"
-    reproduced.call("dvc", "remote", "add", "--local", "--force", "store", str(remote))
-    reproduced.call("dvc", "push", "--remote", "store")
-    reproduced.call("git", "clone", "--quiet", str(reproduced.folder), str(clone))
-    other = object.__new__(Project)
-    other.folder, other.environment = clone, environment(reproduced.folder) | {"WATCH_FOLDER": ""}
-    other.call("dvc", "remote", "add", "--local", "store", str(remote))
-    other.call("dvc", "pull", "--remote", "store", "dvc.yaml")
-    assert stages_run(other.call("dvc", "repro")) == []
-    assert stages_run(other.call(sys.executable, "-m", "stages.reproduce")) == []
-    assert weights(clone) == weights(reproduced.folder)
-    assert (clone / "metrics/sample/index.html").is_file()
-    assert other.call("git", "status", "--porcelain").stdout == ""
 
 
 def test_stages_side_by_side_leave_what_dvc_repro_leaves(reproduced: Project, tmp_path: Path) -> None:

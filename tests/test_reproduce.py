@@ -1,14 +1,19 @@
 """Stages side by side: what is recorded, in which order, and what a user is told."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from dvc import rwlock
+from dvc.fs import localfs
 from stub_stages import Stub, is_cached, record
 
 from stages.lib.errors import InputError
 from stages.reproduce import child, cluster
 from stages.reproduce.coordinator import Coordinator
+from stages.reproduce.recording import whole_rwlock
 from stages.reproduce.wall_times import WallTimes
 
 
@@ -112,3 +117,26 @@ def test_a_stage_gets_the_threads_that_it_asks_for(capfd: pytest.CaptureFixture[
     assert "2 threads" in capfd.readouterr().out
     assert coordinator(1).run({Stub("narrow", command, [], resources={"threads": 1}): []}) == 1
     assert "1 threads" in capfd.readouterr().out
+
+
+def test_a_kill_leaves_the_list_of_running_stages_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC empties the file before it writes; whatever happens until it has, a reader finds the old list or the new."""
+    path, dump = tmp_path / "rwlock", json.dump
+    path.write_text('{"read": {}, "write": {}}')
+    seen = []
+
+    def watched(content: object, file: object) -> None:
+        seen.append(json.loads(path.read_text()))
+        dump(content, file)
+
+    monkeypatch.setattr("json.dump", watched)
+    with whole_rwlock(), rwlock.rwlock(str(tmp_path), localfs, "first", [], [str(tmp_path / "a")], False):
+        running = json.loads(path.read_text())
+        with rwlock.rwlock(str(tmp_path), localfs, "second", [], [str(tmp_path / "b")], False):
+            pass
+    assert [info["cmd"] for info in running["write"].values()] == ["first"]
+    assert [len(content["write"]) for content in seen] == [0, 1, 2, 1]
+    assert not json.loads(path.read_text()).get("write")
+    # Outside, a stage of `dvc repro` empties it first.
+    with pytest.raises(json.JSONDecodeError), rwlock.rwlock(str(tmp_path), localfs, "x", [], [str(tmp_path)], False):
+        pass

@@ -99,3 +99,8 @@ def _readable_zip(archive: Path) -> Iterator[None]:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OverflowError, struct.error):
         raise InputError(f"{archive}: truncated or damaged archive; download it again") from None
+    except OSError as error:
+        # Where a member begins before the file does.
+        if error.errno != errno.EINVAL:
+            raise
+        raise InputError(f"{archive}: truncated or damaged archive; download it again") from None

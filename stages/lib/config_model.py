@@ -32,7 +32,8 @@ def check_model(model: type[Model], content: Any, where: str) -> Model:
             raise InputError(f"{where}: unknown key {key!r}; allowed are {allowed}") from None
         if first["type"] == "missing":
             raise InputError(f"{where}: {key!r} is missing") from None
-        value = "" if not key else f"{key} = {first['input']!r}: "
+        shown = repr(first["input"])
+        value = f"{key} = {shown if len(shown) <= 200 else shown[:200] + '…'}: " if key else ""
         raise InputError(f"{where}: {value}{first['msg'].removeprefix('Value error, ')}") from None
 
 

@@ -43,6 +43,8 @@ def run_stage(main: Callable[[], None]) -> None:
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             readable = error.errno == errno.EROFS or os.access(str(error.filename), os.R_OK)
             _fail(f"{error.filename or 'output'} is not {'writable' if readable else 'accessible'}", 2)
+        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP) and error.filename:
+            _fail(f"{error.filename}: {error.strerror}", 2)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         _fail(f"{error.filename or 'output'}: no space left on the disk; free some and run the same command again", 1)

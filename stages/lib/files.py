@@ -1,12 +1,13 @@
 """Reading and writing files; writes are atomic: to a temporary sibling, then renamed."""
 
+import importlib
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from stages.lib.errors import InputError
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ROOT = Path(__file__).resolve().parents[2]
+#: What to do about a damaged file that a stage wrote.
+REMAKE = "delete it and run `dvc repro`"
+#: Bytes of a YAML file, whose parser takes a thousand times as many; values in it, aliases counted where they stand;
+#: and how deep lists and mappings lie in one another: the parser in C overruns its stack at some ten thousand.
+LARGEST_YAML, MOST_YAML_VALUES, DEEPEST_YAML = 1_000_000, 1_000_000, 100
 
 
 @contextmanager
@@ -68,15 +74,54 @@ def write_tensors(path: Path, tensors: "Mapping[str, Tensor]") -> None:
         temporary.write_bytes(save(dict(tensors)))
 
 
-def read_json(path: Path) -> dict[str, Any]:
+class Content(dict[str, Any]):
+    """What a file holds, by name. Asking for a name that it lacks raises InputError."""
+
+    def __init__(self, path: Path, content: Mapping[str, Any]) -> None:
+        super().__init__(content)
+        self.path = path
+
+    def __missing__(self, name: str) -> Any:
+        raise InputError(f"{self.path} has no {name!r}; {REMAKE}")
+
+
+def read_text(path: Path) -> str:
+    """UTF-8 text that a stage wrote. Raises InputError where the file is missing or damaged."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; `dvc repro` makes it") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text from byte {error.start} on; {REMAKE}") from None
+
+
+def read_json(path: Path) -> Content:
+    """A JSON object that a stage wrote. Raises InputError where the file is missing or damaged."""
+    try:
+        content = json.loads(read_text(path), object_hook=lambda found: Content(path, found))
     except json.JSONDecodeError as error:
-        raise InputError(
-            f"{path}, line {error.lineno}: not JSON ({error.msg}); delete it and run `dvc repro`"
-        ) from None
+        raise InputError(f"{path}, line {error.lineno}: not JSON ({error.msg}); {REMAKE}") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets in brackets without end
+        raise InputError(f"{path}: not JSON ({error}); {REMAKE}") from None
+    if not isinstance(content, Content):
+        raise InputError(f"{path}: not a JSON object; {REMAKE}")
+    return content
+
+
+def read_tensors(path: Path, library: Literal["torch", "numpy"] = "torch") -> Content:
+    """Tensors by name, memory-mapped. Raises InputError where the file is missing or damaged."""
+    from safetensors import SafetensorError
+
+    # What the library raises for a damaged header, and NumPy and torch for shapes and types that they do not have.
+    damage = (SafetensorError, ValueError, TypeError, LookupError, AttributeError, OverflowError, RuntimeError)
+    # Who asks for NumPy's arrays need not wait for torch.
+    load_file = importlib.import_module(f"safetensors.{library}").load_file
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; `dvc repro` makes it")
+    try:
+        return Content(path, load_file(path))
+    except damage as error:
+        raise InputError(f"{path}: damaged ({error}); {REMAKE}") from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -90,13 +135,28 @@ def read_yaml(path: Path) -> dict[str, Any]:
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
             seen = set()
             for key, _ in node.value:
+                where = f"{path}, line {key.start_mark.line + 1}"
+                if not isinstance(key, yaml.ScalarNode):
+                    raise InputError(f"{where}: a list or a mapping is no key; give a name")
                 if key.value in seen:
-                    raise InputError(f"{path}, line {key.start_mark.line + 1}: duplicate key {key.value!r}")
+                    raise InputError(f"{where}: duplicate key {key.value!r}")
                 seen.add(key.value)
             return super().construct_mapping(node, deep)
 
     try:
-        content = Loader(path.read_text(encoding="utf-8")).get_single_data()
+        if path.stat().st_size > LARGEST_YAML:
+            raise InputError(f"{path}: more than {LARGEST_YAML:,} bytes; not a file of this project")
+        text = path.read_text(encoding="utf-8")
+        depth = 0
+        for event in yaml.parse(text, Loader=base):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST_YAML:
+                raise InputError(f"{path}, line {event.start_mark.line + 1}: too many lists or mappings in one another")
+        loader = Loader(text)
+        node = loader.get_single_node()
+        if node is None or _count_values(node, {}) > MOST_YAML_VALUES:
+            raise InputError(f"{path}: expected a mapping of keys to at most {MOST_YAML_VALUES:,} values")
+        content = loader.construct_document(node)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
     except UnicodeDecodeError as error:
@@ -106,9 +166,22 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}, line {line}: {error.problem}") from None
     except yaml.YAMLError as error:
         raise InputError(f"{path}: {' '.join(str(error).split())}") from None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        # PyYAML has no error of its own for a value that looks like a date or a number and is none.
+        raise InputError(f"{path}: a value that cannot be read ({error}); put it in quotation marks") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping of keys to values")
     return content
+
+
+def _count_values(node: Any, known: dict[int, int]) -> int:
+    """The values below a node of YAML; a few lines of aliases of aliases stand for more than fit into any memory."""
+    if id(node) not in known:
+        known[id(node)] = MOST_YAML_VALUES + 1  # where it is met again below itself
+        below = node.value if isinstance(node.value, list) else []
+        parts = [part for entry in below for part in (entry if isinstance(entry, tuple) else (entry,))]
+        known[id(node)] = 1 + sum(_count_values(part, known) for part in parts)
+    return known[id(node)]
 
 
 def project_root() -> Path:

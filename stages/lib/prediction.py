@@ -7,20 +7,18 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from stages.lib.config import Run
 from stages.lib.errors import InputError
-from stages.lib.files import atomic_folder, read_json, write_json, write_tensors, write_text
+from stages.lib.files import atomic_folder, read_json, read_tensors, read_text, write_json, write_tensors, write_text
 from stages.lib.results import remedy
 from stages.lib.task import Batch, Predictor, Prepared, Split, Task, task_module
 
 
 def load_data(run: Run) -> tuple[dict[str, Any], Mapping[str, Tensor]]:
     """The metadata and the tensors (memory-mapped) that preprocessing made for a run's task."""
-    metadata = read_json(run.data / "metadata.json")
-    return metadata, load_file(run.data / "tensors.safetensors")
+    return read_json(run.data / "metadata.json"), read_tensors(run.data / "tensors.safetensors")
 
 
 def store_data(folder: Path, prepared: Prepared, about: Mapping[str, Any]) -> None:
@@ -36,7 +34,7 @@ def store_data(folder: Path, prepared: Prepared, about: Mapping[str, Any]) -> No
 def load_vocabulary(run: Run) -> list[str]:
     """The words that token ids stand for; none where the data are not text."""
     path = run.data / "vocabulary.txt"
-    return path.read_text(encoding="utf-8").split("\n") if path.exists() else []
+    return read_text(path).split("\n") if path.exists() else []
 
 
 def load_trained(run: Run, seed: int) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -49,7 +47,7 @@ def load_trained(run: Run, seed: int) -> tuple[dict[str, Any], dict[str, Tensor]
     about = read_json(run.folder / "run.json")
     if (change := changed_setting(about["config"], run.parameters())) is not None:
         raise InputError(f"{run.folder} was trained with {change}; {command} trains it again")
-    return about, load_file(weights)
+    return about, read_tensors(weights)
 
 
 def changed_setting(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> str | None:

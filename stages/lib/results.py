@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from stages.lib.errors import InputError
-from stages.lib.files import atomic_folder, read_json, write_json
+from stages.lib.files import atomic_folder, read_json, read_tensors, write_json
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
 KEYS = ["run", "seed", "split", "example"]
+#: Values in a table, and bytes once it is unpacked: a file of 5 MB can hold a hundred times as many.
+MOST_VALUES, MOST_BYTES = 50_000_000, 400_000_000
 
 
 @dataclass(frozen=True)
@@ -77,14 +79,12 @@ class Group:
 
     def plot_samples(self, run: str) -> "dict[int, dict[str, np.ndarray]]":
         """Tensors that figures show, by seed. Raises InputError where there are none."""
-        from safetensors.numpy import load_file
-
         paths = {
             int(path.stem.rpartition("-seed-")[2]): path for path in self.folder.glob(f"plot_samples/{run}-seed-*")
         }
         if not paths:
             raise InputError(f"{self.folder}/plot_samples has none of {run}; `dvc repro evaluate@{self.folder.name}`")
-        return {seed: load_file(paths[seed]) for seed in sorted(paths)}
+        return {seed: read_tensors(paths[seed], "numpy") for seed in sorted(paths)}
 
     def _table(self, name: str) -> "pd.DataFrame | None":
         path = self.folder / f"{name}.parquet"
@@ -147,12 +147,22 @@ def write_table(path: Path, table: "pd.DataFrame") -> None:
 
 
 def read_table(path: Path) -> "pd.DataFrame":
-    """A Parquet file. Raises InputError where it is damaged."""
-    import pandas as pd
+    """A Parquet file. Raises InputError where it is damaged, and where it would fill the memory."""
     import pyarrow
+    from pyarrow import parquet
 
     try:
-        return pd.read_parquet(path, engine="pyarrow")
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
+        with parquet.ParquetFile(path) as file:
+            about = file.metadata
+            groups = [about.row_group(number) for number in range(about.num_row_groups)]
+            # A list of numbers becomes an array, whose header takes as much as ten of them.
+            weights = [10 if column.max_repetition_level else 1 for column in about.schema]
+            values = sum(
+                group.column(number).num_values * weight for group in groups for number, weight in enumerate(weights)
+            )
+            if values > MOST_VALUES or sum(group.total_byte_size for group in groups) > MOST_BYTES:
+                raise InputError(f"{path}: {values:,} values, more than any evaluation has; evaluate the group again")
+            return file.read().to_pandas()
+    except (pyarrow.ArrowException, OSError, ValueError, LookupError, TypeError) as error:
+        reason = " ".join(str(error).splitlines()[:1])
         raise InputError(f"{path}: damaged ({reason}); delete it and evaluate the group again") from None

@@ -15,7 +15,7 @@ from typing import Any
 
 from stages.lib.errors import InputError, run_stage
 from stages.reproduce.coordinator import Coordinator
-from stages.reproduce.recording import outdated, plan_of, restore, write_lock
+from stages.reproduce.recording import outdated, plan_of, restore, whole_rwlock, write_lock
 from stages.reproduce.wall_times import WallTimes, duration
 
 
@@ -92,7 +92,7 @@ def opened(targets: Sequence[str]) -> Iterator[tuple[Any, dict[Any, list[Any]]]]
     logging.getLogger("dvc").setLevel(logging.WARNING)  # it names the temporary file that `write_lock` has it write
     logging.getLogger("dvc.progress").setLevel(logging.CRITICAL)  # its bars would take turns with our line
     try:
-        with Repo() as repo, repo.lock:
+        with whole_rwlock(), Repo() as repo, repo.lock:
             yield repo, plan_of(repo, targets)
     except DvcException as error:
         raise InputError(str(error)) from error

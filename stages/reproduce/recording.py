@@ -1,12 +1,15 @@
 """What DVC is asked and told: which stages there are, what they depend on, and what they have made."""
 
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from stages.lib.files import atomic_file
+from stages.lib.recovery import RUNNING
 
 #: The sample pipeline.
 PIPELINE = "dvc.yaml"
@@ -56,3 +59,28 @@ def write_lock(stages: list[Any]) -> None:
         if path.exists():
             shutil.copyfile(path, temporary)
         Lockfile(stages[0].repo, str(temporary)).dump_stages(stages)
+
+
+@contextmanager
+def whole_rwlock() -> Iterator[None]:
+    """DVC writes its list of running stages in place too, a few times a stage. In here it edits a copy, which then
+    takes the list's place; whoever edits it holds DVC's lock of the whole repository, so nobody else does meanwhile.
+    """
+    from dvc import rwlock
+
+    edit = rwlock._edit_rwlock
+
+    @contextmanager
+    def edit_copy(folder: str, *options: Any) -> Iterator[Any]:
+        path, copy = Path(folder, RUNNING.name), Path(folder, "reproduce", RUNNING.name)
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes(path.read_bytes() if path.exists() else b"{}")
+        with edit(str(copy.parent), *options) as content:
+            yield content
+        os.replace(copy, path)
+
+    rwlock._edit_rwlock = edit_copy
+    try:
+        yield
+    finally:
+        rwlock._edit_rwlock = edit

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import save
 
@@ -82,3 +84,14 @@ def test_what_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
 def test_the_command_that_helps_names_the_pipeline() -> None:
     assert remedy("sample", "train@a") == "`dvc repro train@a`"
     assert remedy("full", "train@a") == "`dvc repro full/dvc.yaml:train@a`"
+
+
+def test_a_small_file_cannot_fill_the_memory(tmp_path: Path) -> None:
+    """Millions of equal values are a few kB; they are refused before they are unpacked."""
+    pq.write_table(pa.table({"a": pa.nulls(60_000_000, pa.int32())}), tmp_path / "a.parquet", row_group_size=60_000_000)
+    assert (tmp_path / "a.parquet").stat().st_size < 200_000
+    pool = pa.default_memory_pool()
+    before = pool.max_memory()
+    with pytest.raises(InputError, match=r"a\.parquet: 60,000,000 values, more than any evaluation has"):
+        read_table(tmp_path / "a.parquet")
+    assert pool.max_memory() == before

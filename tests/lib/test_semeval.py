@@ -200,6 +200,14 @@ def test_thousands_of_terms_in_one_sentence_are_found(tmp_path: Path) -> None:
     assert len(summary["repaired"]) == 3000
 
 
+def test_thousands_of_long_terms_inside_one_long_word_are_found(tmp_path: Path) -> None:
+    """Each letter could begin another occurrence; trying them all would take minutes."""
+    terms = [TERM.format("a" * (500 + length), 1, 2) for length in range(1000)]
+    (sentence,), summary = read_sentences(write(tmp_path, one("a" * 50_000, *terms)))
+    assert sentence.spans == tuple((0, 500 + length) for length in range(1000))
+    assert len(summary["repaired"]) == 1000
+
+
 def test_a_long_id_is_not_repeated_for_every_term(tmp_path: Path) -> None:
     path = write(tmp_path, one("the cord", *[TERM.format("cable", 4, 8)] * 2000, name="x" * 1_000_000))
     tracemalloc.start()

@@ -2,6 +2,7 @@
 
 import json
 import math
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,15 @@ def test_a_bad_file_is_one_line(tmp_path: Path, content: bytes, words: str) -> N
     with pytest.raises(InputError, match=words) as error:
         read_sequences(tmp_path / "sine.csv")
     assert "\n" not in str(error.value)
+
+
+def test_a_small_file_of_many_short_sequences_takes_little_memory(tmp_path: Path) -> None:
+    (tmp_path / "sine.csv").write_text("1,1\n" * 20_000)
+    tracemalloc.start()
+    assert read_sequences(tmp_path / "sine.csv").shape == (20_000, 2)
+    # Objects of a line each, which are its text and nothing else.
+    assert tracemalloc.get_traced_memory()[1] < 20_000 * 150
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize(("sequences", "points"), [(2, 40), (3, 7)])

@@ -1,5 +1,6 @@
 """Reader of GloVe text files (Pennington et al. 2014)."""
 
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 
@@ -51,7 +52,9 @@ def _parse(path: Path, rows: list[bytes], numbers: list[int], width: int) -> NDA
     if not rows:
         return np.empty((0, width))
     try:
-        values = np.loadtxt(rows, dtype=np.float64, comments=None, ndmin=2)
+        # NumPy warns of rows without values on standard error; they are refused below.
+        with warnings.catch_warnings(action="ignore"):
+            values = np.loadtxt(rows, dtype=np.float64, comments=None, ndmin=2)
     except ValueError:
         values = np.empty((0, width))
     if values.shape == (len(rows), width) and (np.abs(values) <= LARGEST).all():

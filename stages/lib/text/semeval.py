@@ -75,6 +75,8 @@ class TermFinder:
         #: The text with single spaces, and the position in `text` of each of its characters.
         self._flat = " ".join(match.group() for match in words)
         self._positions = [place for match in words for place in range(match.start(), match.end() + 1)]
+        #: Where no letter of a word stands before; an occurrence of whole words begins at one of these.
+        self._borders = [place for place in range(len(self._flat)) if not self._in_word(place - 1)]
         self._found: dict[str, list[int]] = {}
 
     def locate(self, term: str, start: int, end: int) -> Span | None:
@@ -97,18 +99,19 @@ class TermFinder:
 
     def _occurrences(self, term: str) -> list[int]:
         """Positions in the flat text, sorted, not overlapping; of whole words if there are any."""
+        if not term:
+            return []
         whole: list[int] = []
-        parts: list[int] = []
-        place, free = self._flat.find(term) if term else -1, 0
+        place = self._flat.find(term)
         while place >= 0:
-            is_whole = not self._in_word(place - 1) and not self._in_word(place + len(term))
-            if is_whole:
+            follows = place + 1
+            if not self._in_word(place - 1) and not self._in_word(place + len(term)):
                 whole.append(place)
-            elif place >= free:
-                parts.append(place)
-                free = place + len(term)
-            place = self._flat.find(term, place + (len(term) if is_whole else 1))
-        return whole or parts
+                follows = place + len(term)
+            # From there to where a word begins; inside a long word every letter could begin another occurrence.
+            border = bisect_left(self._borders, follows)
+            place = self._flat.find(term, self._borders[border]) if border < len(self._borders) else -1
+        return whole or [match.start() for match in re.finditer(re.escape(term), self._flat)]
 
     def _in_word(self, place: int) -> bool:
         letter = self._flat[place : place + 1] if place >= 0 else ""

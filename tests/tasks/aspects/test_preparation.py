@@ -110,3 +110,12 @@ def test_the_published_files_have_their_published_size() -> None:
         "Restaurants_Test_Gold.xml": 1134,
     }
     assert len(preparation.list_terms(sentences)) == sum(entry["terms"] for entry in files.values())
+
+
+def test_of_a_long_sentence_a_lost_term_keeps_its_surroundings() -> None:
+    """Thousands of terms behind the longest sentence would else be noted with all of it."""
+    text = "word " * 400 + "end"
+    term = (1000, 1004)
+    encoded, lost = preparation.encode_words([text], [[term]], [[(0, 4)]], [["word"]], {})
+    assert lost == {"no token": ["word " * 100 + "⟦word⟧" + " word" * 100]}
+    assert encoded["token_ids"].tolist() == [UNKNOWN]

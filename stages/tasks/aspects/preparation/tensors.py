@@ -30,6 +30,9 @@ SPLITS = ("train", "validation", "test")
 VALIDATION_EVERY = 10
 #: Characters of a word that are read.
 WORD_LENGTH = 18
+#: Of a sentence, what is noted around a term that tags lose; published sentences have up to 464 characters. A long one
+#: with thousands of terms would be noted as often.
+CONTEXT = 500
 #: Token id of <unk>; 0 is padding.
 UNKNOWN = 1
 #: The words of a sentence: all of them, or the report's, jieba's segments without stop words.
@@ -150,9 +153,16 @@ def read_corpus(folder: Path) -> "tuple[pd.DataFrame, dict[str, Any]]":
 
 def list_terms(sentences: "pd.DataFrame") -> "pd.DataFrame":
     """One row per term: domain, split, id of its sentence, term, and its number of words."""
-    terms = sentences.explode("spans").dropna(subset="spans")
-    terms["term"] = [text[start:end] for text, (start, end) in zip(terms["text"], terms["spans"], strict=True)]
-    return terms.assign(words=terms["term"].str.split().str.len())[["domain", "split", "id", "term", "words"]]
+    import pandas as pd
+
+    columns = ["domain", "split", "id", "term", "words"]
+    # One frame of texts exploded by their terms would hold a text as often as it has terms.
+    rows = [
+        (domain, split, name, text[start:end], len(text[start:end].split()))
+        for domain, split, name, text, spans in sentences.itertuples(index=False, name=None)
+        for start, end in spans
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def encode_words(
@@ -176,7 +186,7 @@ def encode_words(
     for text, of_text, places, words in zip(texts, terms, tokens, spelled, strict=True):
         tags, without_tags = spans.bio_tags(of_text, places)
         for span, reason in without_tags.items():
-            lost.setdefault(reason, []).append(mark_spans(text, [span]))
+            lost.setdefault(reason, []).append(_marked(text, span))
         surface = [text[start:end] for start, end in places]
         rows["token_ids"] += [token_id.get(word, UNKNOWN) for word in words] or [UNKNOWN]
         rows["spans"] += places or [(0, 0)]
@@ -207,6 +217,12 @@ def encode_sentences(sentences: "pd.DataFrame") -> "dict[str, Tensor]":
         "terms": torch.tensor(terms, dtype=torch.int32).reshape(-1, 2),
         "term_offsets": torch.tensor([0, *map(len, sentences["spans"])]).cumsum(0),
     }
+
+
+def _marked(text: str, span: Span) -> str:
+    """A term marked in its sentence, with at most CONTEXT characters before and after it."""
+    first = max(span[0] - CONTEXT, 0)
+    return mark_spans(text[first : span[1] + CONTEXT], [(span[0] - first, span[1] - first)])
 
 
 def _share(words: Sequence[str], known: set[str]) -> float:

@@ -1,0 +1,95 @@
+"""Results travel to another clone, by a folder and by S3; and what `dvc gc` leaves."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from small_project import Project, environment, stages_run
+from test_pipeline import weights
+
+pytestmark = pytest.mark.pipeline
+
+
+@pytest.fixture(params=["folder", "s3"])
+def remote(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, ...]]:
+    """The words after `dvc remote add` for a folder, or for a bucket of a server on this machine; and its settings."""
+    if request.param == "folder":
+        yield (str(tmp_path / "remote"),)
+        return
+    from moto.server import ThreadedMotoServer
+
+    # boto3 takes the user's own settings, and asks for credentials at an address of the cloud, unless it is told these.
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    # Port 0 is any free one.
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        address = "http://{}:{}".format(*server.get_host_and_port())
+        requests.put(f"{address}/bucket", timeout=10).raise_for_status()
+        yield "s3://bucket/results", "endpointurl", address
+    finally:
+        server.stop()
+
+
+def add_remote(project: Project, url: str, *setting: str) -> None:
+    project.call("dvc", "remote", "add", "--local", "--force", "store", url)
+    if setting:
+        project.call("dvc", "remote", "modify", "--local", "store", *setting)
+        project.environment |= {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+
+
+def test_another_clone_pulls_everything_and_has_nothing_to_run(
+    reproduced: Project, tmp_path: Path, remote: tuple[str, ...]
+) -> None:
+    add_remote(reproduced, *remote)
+    reproduced.call("dvc", "push", "--remote", "store", "--run-cache")
+    clone = tmp_path / "clone"
+    reproduced.call("git", "clone", "--quiet", str(reproduced.folder), str(clone))
+    other = object.__new__(Project)
+    other.folder, other.environment = clone, environment(reproduced.folder) | {"WATCH_FOLDER": ""}
+    add_remote(other, *remote)
+    other.call("dvc", "pull", "--remote", "store", "--run-cache", "dvc.yaml")
+    assert stages_run(other.call("dvc", "repro")) == []
+    assert weights(clone) == weights(reproduced.folder)
+    assert (clone / "metrics/sample/index.html").is_file()
+    assert other.call("git", "status", "--porcelain").stdout == ""
+    if len(remote) == 1:
+        assert stages_run(other.call(sys.executable, "-m", "stages.reproduce")) == []
+        # What a lock does not name was still run once, with the same inputs.
+        (clone / "dvc.lock").unlink()
+        assert stages_run(other.call("dvc", "repro")) == []
+        assert weights(clone) == weights(reproduced.folder)
+
+
+def test_freeing_the_cache_keeps_what_any_commit_and_the_real_study_need(reproduced: Project, tmp_path: Path) -> None:
+    """The README's command keeps both; `--workspace` keeps both pipelines, as they are now."""
+    project = object.__new__(Project)
+    project.folder, project.environment = tmp_path / "clone", reproduced.environment | {"WATCH_FOLDER": ""}
+    project.folder.mkdir()
+    reproduced.call("git", "clone", "--quiet", str(reproduced.folder), str(project.folder))
+    raw = project.folder / "data" / "full" / "raw" / "glove"
+    raw.mkdir(parents=True)
+    (project.folder / "data" / "full" / "valid.txt").write_text("reports/ and params.yaml are valid\n")
+    for content in ("first", "second"):
+        (raw / "glove.6B.50d.txt").unlink(missing_ok=True)  # the name of a file in DVC's cache
+        (raw / "glove.6B.50d.txt").write_text(content)
+        project.call("dvc", "commit", "--force", "full/dvc.yaml:download@glove")
+        project.commit()
+
+    def cached() -> list[str]:
+        files = [path for path in (project.folder / ".dvc/cache/files").rglob("*") if path.is_file()]
+        return sorted({path.read_text() for path in files} & {"first", "second"})
+
+    project.call("dvc", "gc", "--force", "--all-commits", "--all-experiments")
+    assert cached() == ["first", "second"]
+    project.call("dvc", "gc", "--force", "--workspace")
+    assert cached() == ["second"]
