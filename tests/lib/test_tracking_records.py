@@ -184,7 +184,7 @@ def test_both_sources_give_the_same_points() -> None:
     [
         ("models/full/g/slow/run.json", None, "run.json does not exist"),
         ("models/full/g/slow/run.json", "{", "run.json, line 1"),
-        ("models/full/g/slow/run.json", "{}", "'seeds' is missing"),
+        ("models/full/g/slow/run.json", "{}", "has no 'seeds'"),
         ("models/full/g/slow/run.json", '{"seeds": {"x": {}}, "config": {}, "data": {}}', "models/full/g/slow"),
         ("metrics/full/claims.json", "[", "claims.json, line 1"),
         ("reports/small.yaml", "runs: [", "small.yaml, line 2"),
