@@ -47,8 +47,10 @@ def test_bring_your_own_data_and_ask_a_question(tmp_path: Path) -> None:
     assert written == [project.folder / "metrics/own/study.json"]
 
     done = project.call("bash", "-c", typed("ask-a-question.md"))
-    runs = ["train@films-5", "train@films-50", "evaluate@units", "report"]
-    assert [name.rpartition(":")[2] for name in stages_run(done)] == ["validate", *runs]
+    run = [name.rpartition(":")[2] for name in stages_run(done)]
+    assert run[0] == "validate"
+    assert sorted(run[1:3]) == ["train@films-5", "train@films-50"]
+    assert run[3:] == ["evaluate@units", "report"]
     claims = json.loads((project.folder / "metrics/own/claims.json").read_text())["claims"]
     assert claims.keys() == {"units"}
     assert f"**{claims['units']['verdict']}**" in done.stdout
