@@ -29,6 +29,8 @@ class Hosts:
         self.project = Project(folder / "coordinator")
         # Another number of threads adds in another order.
         self.project.environment |= {"OMP_NUM_THREADS": "1", "WATCH_FOLDER": ""}
+        # On a busy machine a worker may be killed before it has loaded the libraries, several times in a row.
+        self.project.environment |= {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "30"}
         self.project.call("dvc", "remote", "add", "--quiet", "--default", "store", str(folder / "remote"))
         self.project.commit()
         self.remote, self.clones = folder / "remote", [folder / f"host-{number}" for number in (1, 2)]
