@@ -12,7 +12,7 @@ from stages.lib.files import ROOT
 from stages.lib.provenance import processor
 
 #: What stages read besides the data.
-CODE = ("stages", "reports", "dvc.yaml", "params.yaml", "full/dvc.yaml", "full/params.yaml")
+CODE = ("stages", "reports", "dvc.yaml", "params.yaml", "full/dvc.yaml", "full/params.yaml", "own/*.yaml")
 
 #: What computes results, and what carries them.
 PACKAGES = (
