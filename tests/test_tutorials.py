@@ -1,10 +1,12 @@
 """docs/tutorials: what a newcomer types there, as it is written."""
 
+import ast
 import csv
 import io
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,26 @@ def test_change_one_thing(reproduced: Project) -> None:
     assert re.search(r"study\.json\s+validation\.mse", done.stdout)
     assert re.search(r"params\.yaml\s+lr\s+1\.0\s+0\.01", done.stdout)
     assert reproduced.call("git", "status", "--porcelain", "params.yaml").stdout == ""
+
+
+def test_from_laptop_to_cluster(reproduced: Project) -> None:
+    before = (reproduced.folder / "params.yaml").read_text()
+    done = reproduced.call("bash", "-c", typed("laptop-to-cluster.md"))
+    assert "everything is up to date" in done.stdout
+    assert re.search(r"^full/dvc.yaml:train@A-sts-lr-1: unknown$", done.stdout, re.MULTILINE)
+    assert stages_run(done) == ["train-study", "evaluate-study"]
+    assert "2 stages run" in done.stdout
+    assert (reproduced.folder / "params.yaml").read_text() == before
+
+
+def test_from_a_claim_to_its_code() -> None:
+    """On the published results of this checkout."""
+    done = subprocess.run(
+        ["bash", "-c", typed("from-claim-to-code.md")], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    claims = json.loads((ROOT / "docs/results/claims.json").read_text(encoding="utf-8"))["claims"]
+    assert claims["A-sts-hidden"]["verdict"] == done.stdout.splitlines()[0]
+    assert "stages/networks/siamese_lstm.py" in done.stdout
+    asking = ast.literal_eval(done.stdout.splitlines()[-1])
+    assert asking == [name for name, claim in claims.items() if "A-sts-hidden-512" in claim["runs"]]
+    assert "A-sts-hidden" in asking

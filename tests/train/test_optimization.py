@@ -70,7 +70,7 @@ class LeastSquares(Task):
         return {"gain": self.script[len(self.validated) - 1] if self.script else 0.0}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LeastSquaresRun(Run):
     least_squares: Task
 
@@ -122,7 +122,9 @@ def solve(
     task = LeastSquares(script, gain_is_better)
     given = {"optimizer": "sgd", "lr": 0.1, "batch_size": 8, "steps": STEPS, "validate_every": 1} | changes
     settings = Settings.model_validate({key: value for key, value in given.items() if value is not None})
-    run = LeastSquaresRun("line", "g", "sample", "line", "linear", Strict(), Strict(), settings, (0,), task)
+    run = LeastSquaresRun(
+        "line", "g", "sample", "line", "linear", Strict(), Strict(), settings, (0,), least_squares=task
+    )
     splits = {"train": data, "validation": Rows(features, data.values)} if validation else {"train": data}
     fabric = Fabric(accelerator="cpu", devices=1)
     trained = train_seed(run, 0, network, splits, fabric, folder / "checkpoint.pt", "fingerprint", 20.0)
