@@ -4,7 +4,6 @@ import io
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from conftest import Call, one_error_line, write_reports
@@ -113,22 +112,21 @@ def test_auto_means_bfloat16_where_the_device_has_it(monkeypatch: pytest.MonkeyP
         assert bfloat16_is_fast() is fast
 
 
-@pytest.mark.pipeline
-def test_bfloat16_and_float32_reach_the_same_accuracy_within_noise(tmp_path: Path) -> None:
-    """On more of the sample's drawings, so that both learn: means of two seeds, within twice their standard error."""
-    sample.write(tmp_path, 0, train=200, test=300)
+def test_bfloat16_learns_as_float32_does(tmp_path: Path) -> None:
+    """bfloat16 has 8 significant bits: over a few steps the losses differ by some 2⁻⁸ of their value, but not more."""
+    sample.write(tmp_path, 0, train=24, test=10)
     drawings = prepare({"corpus": tmp_path}, Settings())
-    plain = {"flip": "none", "crop_padding": 0, "batch_size": 30}
-    run = small(widths=[8, 16, 16, 32, 32], hidden_size=32, epochs=6, schedule="one_cycle", **plain)
-    accuracy: dict[str, list[float]] = {}
+    plain = {"flip": "none", "crop_padding": 0, "batch_size": 32}
+    # oneDNN has no fast bfloat16 convolution for fewer channels.
+    run = small(widths=[32, 32, 32, 32, 32], hidden_size=32, lr=0.01, epochs=None, steps=8, validate_every=1, **plain)
+    losses, weights = [], []
     for precision in ("32-true", "bf16-mixed"):
-        for seed in range(2):
-            trained = train(run, drawings, tmp_path / f"{precision}{seed}", precision, seed)
-            accuracy.setdefault(precision, []).append(trained.history[-1]["test_accuracy"])
-    one, other = map(np.mean, accuracy.values())
-    # Two runs of 300 images each; 0.25 is the largest variance that a hit or miss can have.
-    assert abs(one - other) <= 2 * np.sqrt(2 * 0.25 / (2 * 300))
-    assert min(one, other) > 0.2
+        trained = train(run, drawings, tmp_path / precision, precision)
+        losses.append([row["train_loss"] for row in trained.history[1:]])
+        weights.append(trained.weights)
+    assert losses[1] == pytest.approx(losses[0], rel=4 * 2**-8)
+    assert losses[0] != losses[1]
+    assert all(tensor.dtype == torch.float32 for tensor in weights[1].values() if tensor.is_floating_point())
 
 
 @pytest.mark.pipeline
