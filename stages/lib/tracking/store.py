@@ -238,7 +238,7 @@ class Store:
             return self._log_model(run, record, record.weights) if record.weights else None
         except InputError as error:
             self.problems.append(str(error))
-        except Exception as error:  # noqa: BLE001  (each artifact store's library has errors of its own)
+        except _file_failures() as error:
             self.without_files = f"MLflow took no files of {record.name} ({reason(error)}); runs were sent without"
         return None
 
@@ -320,6 +320,16 @@ def _missing(points: Curves, logged: Logged) -> list[tuple[str, int, float]]:
     return [
         (name, step, float(value)) for name in rows for step, value in rows[name] if step not in logged.get(name, {})
     ]
+
+
+def _file_failures() -> tuple[type[Exception], ...]:
+    """FAILURES, and those of the library that an artifact store on S3 needs, which MLflow passes on as they are."""
+    try:
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError:
+        return FAILURES
+    return (*FAILURES, Boto3Error, BotoCoreError, ClientError)
 
 
 def _local(uri: str) -> Path | None:
