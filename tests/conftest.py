@@ -166,10 +166,15 @@ def small_run(name: str = "small", profile: Any = "sample", seeds: Sequence[int]
 
 @pytest.fixture(scope="session")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A small project after `dvc repro`, its results committed; `first` is what that command printed."""
+    """A small project after `dvc repro`, its results committed.
+
+    `first` is what that command printed, and `first_runs` a copy of DVC's memory of it.
+    """
     from small_project import Project
 
     project = Project(tmp_path_factory.mktemp("reproduced") / "project")
     project.first = project.call("dvc", "repro")
+    project.first_runs = project.folder.parent / "first-runs"
+    shutil.copytree(project.folder / ".dvc" / "cache" / "runs", project.first_runs)
     project.commit()
     return project

@@ -111,13 +111,20 @@ def long_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.mark.pipeline
-@pytest.mark.parametrize("command", [REPRODUCE, ("dvc", "repro")], ids=["reproduce", "dvc"])
+@pytest.mark.parametrize(
+    ("command", "shell"),
+    # DVC starts a stage through the user's shell. bash gives its place to a single command; dash stays and waits.
+    [(REPRODUCE, "sh"), (("dvc", "repro"), "sh"), (("dvc", "repro"), "bash")],
+    ids=["reproduce", "dvc-sh", "dvc-bash"],
+)
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
-def test_children_end_with_their_parent(long_project: Project, command: tuple[str, ...], sent: signal.Signals) -> None:
+def test_children_end_with_their_parent(
+    long_project: Project, command: tuple[str, ...], shell: str, sent: signal.Signals
+) -> None:
     process = subprocess.Popen(
         [*command, f"train@{BEST}"],
         cwd=long_project.folder,
-        env=long_project.environment,
+        env=long_project.environment | {"SHELL": f"/bin/{shell}"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

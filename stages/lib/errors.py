@@ -30,7 +30,7 @@ def run_stage(main: Callable[[], None]) -> None:
     from stages.lib.recovery import end_with_parent, mend
 
     if "DVC_STAGE" in os.environ:
-        end_with_parent(os.getppid())
+        end_with_parent()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         mend()

@@ -5,12 +5,13 @@ off, and every later DVC command refuses to work. Each stage, and `python -m sta
 of a complete dvc.lock, puts it back where the file is cut off, and removes an unreadable rwlock.
 """
 
-import ctypes
 import json
 import os
+import select
 import shutil
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -21,7 +22,8 @@ RUNNING = Path(".dvc", "tmp", "rwlock")
 COPIES = Path(".dvc", "tmp", "lock-copies")
 #: A file that nobody has written to for so long is not being written. DVC takes a second for all of dvc.lock.
 QUIET_SECONDS = 2.0
-PR_SET_PDEATHSIG = 1
+#: Of these, some run the one command of `sh -c` in their own place and some (dash) wait for it.
+SHELLS = {"ash", "bash", "dash", "fish", "ksh", "sh", "zsh"}
 
 
 def mend(root: Path = Path()) -> None:
@@ -47,12 +49,34 @@ def mend(root: Path = Path()) -> None:
         _say(f"{RUNNING} was cut off by a killed process and is removed")
 
 
-def end_with_parent(parent: int) -> None:
-    """Have the kernel kill this process (Linux) when `parent`, the process that started it, is gone."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the call
-            os.kill(os.getpid(), signal.SIGKILL)
+def end_with_parent() -> None:
+    """Have this process killed (Linux) when the one that started it is gone; a shell between them does not count."""
+    if not hasattr(os, "pidfd_open"):
+        return
+    parent = os.getppid()
+    try:
+        ends = [os.pidfd_open(parent)]
+        name, above = _name_and_parent(parent)
+        if name in SHELLS:
+            ends.append(os.pidfd_open(above))
+    except (FileNotFoundError, ProcessLookupError):  # it is gone already
+        os.kill(os.getpid(), signal.SIGKILL)
+    threading.Thread(target=_killed_after, args=(ends,), name="parent", daemon=True).start()
+
+
+def _name_and_parent(process: int) -> tuple[str, int]:
+    """From /proc/PID/stat, `PID (name) state parent …`, where the name may itself have parentheses (proc(5))."""
+    before, _, after = Path("/proc", str(process), "stat").read_text().rpartition(")")
+    return before.partition("(")[2], int(after.split()[1])
+
+
+def _killed_after(ends: list[int]) -> None:
+    """Wait until one of these processes, given as file descriptors, has ended (pidfd_open(2))."""
+    waiting = select.poll()
+    for end in ends:
+        waiting.register(end, select.POLLIN)
+    waiting.poll()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _is_cut_off(path: Path) -> bool:
