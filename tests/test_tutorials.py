@@ -61,7 +61,7 @@ def test_bring_your_own_data_and_ask_a_question(tmp_path: Path) -> None:
 
 @pytest.fixture
 def newcomers(reproduced: Project) -> Project:
-    """The reproduced project, where DVC remembers its first run alone: other tests may have had a tutorial's settings."""
+    """The reproduced project. DVC remembers its first run alone: other tests may have had a tutorial's settings."""
     runs = reproduced.folder / ".dvc" / "cache" / "runs"
     shutil.rmtree(runs)
     shutil.copytree(reproduced.first_runs, runs)
