@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.lib.config import PROFILES
+from stages.lib.config_params import PROFILES
 from stages.lib.errors import InputError, run_stage
 from stages.lib.results import read_table
 

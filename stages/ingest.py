@@ -6,8 +6,8 @@ own/data/data.yaml names its files; the task's module `ingestion` reads them.
 import argparse
 from pathlib import Path
 
-from stages.lib.config import OWN, PARAMS, read_params
 from stages.lib.config_own import OwnParams, own_dataset, own_format, read_own_datasets
+from stages.lib.config_params import OWN, PARAMS, read_params
 from stages.lib.errors import InputError, run_stage
 from stages.lib.own_data.source import Source, find_files
 from stages.lib.task import task_module

@@ -14,7 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stages.lib.config import PROFILES, Run, find_run
+from stages.lib.config import find_run
+from stages.lib.config_params import PROFILES
+from stages.lib.config_run import Run
 from stages.lib.errors import InputError, run_stage
 from stages.lib.own_data.tables import decode_text, read_text
 from stages.lib.task import task_module

@@ -14,7 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.lib.config import PROFILES, STUDY, Profile, each_profile, load_reports, read_study
+from stages.lib.config import load_reports
+from stages.lib.config_entries import Profile
+from stages.lib.config_params import PROFILES, each_profile, read_study
+from stages.lib.config_run import STUDY
 from stages.lib.errors import run_stage
 from stages.lib.files import project_root
 from stages.lib.tracking import connection

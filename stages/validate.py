@@ -9,18 +9,11 @@ alone runs for it. It takes no argument from YAML, so that nothing unchecked rea
 import argparse
 from pathlib import Path
 
-from stages.lib.config import (
-    PARAMS,
-    PROFILES,
-    REPORT_PROFILES,
-    Profile,
-    Reports,
-    load_reports,
-    read_params,
-    read_study,
-)
+from stages.lib.config import Reports, load_reports
+from stages.lib.config_entries import Profile
 from stages.lib.config_model import check_model
 from stages.lib.config_own import own_format
+from stages.lib.config_params import PARAMS, PROFILES, REPORT_PROFILES, read_params, read_study
 from stages.lib.errors import InputError, run_stage
 from stages.lib.files import write_text
 from stages.lib.task import task_module

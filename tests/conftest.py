@@ -153,8 +153,8 @@ def one_error_line(done: subprocess.CompletedProcess[str], code: int, *words: st
 
 def small_run(name: str = "small", profile: Any = "sample", seeds: Sequence[int] = (0,), **changes: Any) -> Any:
     """A checked run of the sts task that trains in a moment; `changes` replace settings, None removes one."""
-    from stages.lib.config import make_run
     from stages.lib.config_entries import Limits
+    from stages.lib.config_run import make_run
 
     settings = {key: value for key, value in (SMALL | changes).items() if value is not None}
     return make_run(

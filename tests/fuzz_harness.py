@@ -131,7 +131,7 @@ def reports(path: Path) -> None:
 
 
 def params(path: Path) -> None:
-    from stages.lib.config import read_limits, read_study
+    from stages.lib.config_params import read_limits, read_study
 
     shutil.copyfile(path, path.with_name("params.yaml"))
     with chdir(path.parent):

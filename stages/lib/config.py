@@ -1,57 +1,39 @@
-"""The one reader of reports/*.yaml and params.yaml: everything in them is checked here, and stages get typed objects.
+"""The one reader of reports/*.yaml: everything in them is checked here, and stages get typed objects.
 
 reports/<task>.yaml are written by their top-level keys (runs, groups, figures, questions, …), which DVC and this module
 merge over all files. A run is one flat mapping; its settings belong to the training (stages/train/settings.py), to the
-network, or to the task, by their names. The experiment under study is the top level of a profile's params.yaml.
+network, or to the task, by their names (config_run.py). The experiment under study is the top level of a profile's
+params.yaml (config_params.py).
 
 Profile own has files of its own in own/: its runs name one of the user's data sets as well, and no other profile knows
 these.
 """
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from stages.lib.config_entries import (
-    ComputedEntry,
-    GroupEntry,
-    Heading,
-    Limits,
-    Profile,
-    SourceEntry,
-    StudyParams,
-    TaskEntry,
-)
+from stages.lib.config_entries import ComputedEntry, GroupEntry, Heading, Profile, SourceEntry, TaskEntry
 from stages.lib.config_model import check_id, check_model
-from stages.lib.config_own import OWN_DATA, OwnDataset, OwnParams, check_own_data, read_own_datasets
-from stages.lib.config_run import STUDY, Run
+from stages.lib.config_own import OWN_DATA, OwnDataset, check_own_data, read_own_datasets
+from stages.lib.config_params import OWN, PROFILES, read_limits, read_study
+from stages.lib.config_run import STUDY, Run, make_run
 from stages.lib.errors import InputError
 from stages.lib.files import read_yaml
 from stages.lib.task import task_module
-from stages.train.settings import Settings
 
 if TYPE_CHECKING:
     from stages.lib.figures import Figure
     from stages.lib.questions import Departure, Question
 
-PROFILES: tuple[Profile, ...] = get_args(Profile)
-#: The profiles of the five reports.
-REPORT_PROFILES: tuple[Profile, ...] = ("sample", "full")
-OWN: Profile = "own"
-#: Where each profile's knobs are.
-PARAMS: Mapping[Profile, Path] = {
-    "sample": Path("params.yaml"),
-    "full": Path("full", "params.yaml"),
-    "own": Path("own", "params.yaml"),
-}
+__all__ = ["PROFILES", "Profile", "Reports", "Run", "find_run", "load_reports", "read_limits", "read_study"]
+
 REPORTS = Path("reports")
 OWN_REPORTS = Path("own", "reports", "reports.yaml")
 #: Keys of a run that say what it is, not how it is trained.
 IDENTITY = ("group", "task", "model")
-#: In place of a network's name: the task's first.
-DEFAULT_MODEL = "default"
 
 
 class Reports:
@@ -270,85 +252,6 @@ def report_files(root: Path = Path()) -> list[Path]:
     return files
 
 
-def make_run(
-    name: str,
-    group: str,
-    profile: Profile,
-    task: str,
-    model: str,
-    settings: Mapping[str, Any],
-    where: str,
-    limits: Limits,
-    seeds: Sequence[int] = (),
-    own_data: str | None = None,
-) -> Run:
-    """Check a run's flat settings: each belongs to the training, the network or the task. `seeds` default to 0 … as
-    many as the settings ask for.
-    """
-    options = task_module(task, "training.options")
-    if model not in options.NETWORKS:
-        raise InputError(f"{where}: model = {model!r}: {task} has {', '.join(options.NETWORKS)}")
-    models = {"settings": Settings, "network": options.NETWORKS[model], "options": options.Options}
-    parts: dict[str, dict[str, Any]] = {part: {} for part in models}
-    for key, value in settings.items():
-        owner = next((part for part, fields in models.items() if key in fields.model_fields), None)
-        if owner is None:
-            known = [field for fields in models.values() for field in fields.model_fields]
-            near = difflib.get_close_matches(str(key), known, n=3, cutoff=0.4) or known
-            raise InputError(f"{where}: unknown key {key!r}; {task} with {model} has {', '.join(near)}")
-        parts[owner][key] = value
-    checked = {part: check_model(fields, parts[part], where) for part, fields in models.items()}
-    within = limits.cut(checked["settings"])
-    return Run(
-        *(name, group, profile, task, model, checked["network"], checked["options"], within),
-        tuple(seeds) or tuple(range(within.seeds)),
-        own_data,
-    )
-
-
-def read_params(profile: Profile) -> tuple[StudyParams, dict[str, Any]]:
-    """A profile's params.yaml: its keys, and the training settings of the experiment under study."""
-    path = PARAMS[profile]
-    content = read_yaml(path)
-    model = OwnParams if profile == OWN else StudyParams
-    own = {key: content.pop(key) for key in list(content) if key in model.model_fields}
-    params = check_model(model, own, str(path))
-    if params.profile != profile:
-        raise InputError(
-            f"{path}: profile = {params.profile!r}: it must be {profile!r}; real data are `dvc repro full/dvc.yaml`"
-        )
-    if params.params != path.as_posix() or params.root != ("." if len(path.parts) == 1 else ".."):
-        raise InputError(f"{path}: root and params tell DVC where this file is; leave them as they were committed")
-    return params, content
-
-
-def read_limits(profile: Profile) -> Limits:
-    """The limits that a profile's params.yaml sets."""
-    path = PARAMS[profile]
-    return check_model(Limits, read_yaml(path).get("limits", {}), f"{path}: limits")
-
-
-def read_study(profile: Profile) -> Run:
-    """The experiment under study, from the top level of a profile's params.yaml."""
-    params, settings = read_params(profile)
-    where, data = str(PARAMS[profile]), None
-    if isinstance(params, OwnParams):
-        data = params.data
-        check_own_data(data, params.task, read_own_datasets(), where)
-    model = params.model
-    if model == DEFAULT_MODEL and data:
-        model = next(iter(task_module(params.task, "training.options").NETWORKS))
-    flat = {key: value for key, value in settings.items() if value is not None}
-    for part, name in (("networks", model), ("options", params.task)):
-        for key, value in getattr(params, part).get(name, {}).items():
-            if key in flat:
-                raise InputError(f"{where}: {part}.{name}.{key}: {key} is a training setting of the top level")
-            flat[key] = value
-    if "seeds" in flat:
-        raise InputError(f"{where}: the experiment under study has one `seed`, not `seeds`")
-    return make_run(STUDY, STUDY, profile, params.task, model, flat, where, params.limits, [params.seed], data)
-
-
 def find_run(name: str, profile: Profile) -> Run:
     """A run by its id, or the experiment under study."""
     return read_study(profile) if name == STUDY else load_reports(profile=profile).run(name, profile)
@@ -358,8 +261,3 @@ def _mapping(value: Any, where: str = str(REPORTS)) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"{where}: expected a mapping of keys to values")
     return value
-
-
-def each_profile() -> Iterator[Profile]:
-    """The profiles that this checkout has parameters for."""
-    return (profile for profile in PROFILES if PARAMS[profile].is_file())

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stages.lib.config import Run
+from stages.lib.config_run import Run
 from stages.lib.errors import InputError
 from stages.lib.files import atomic_folder, read_json, read_tensors, read_text, write_json, write_tensors, write_text
 from stages.lib.results import remedy

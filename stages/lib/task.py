@@ -3,7 +3,8 @@
 A task is a package, stages/tasks/<name>, and each stage imports the one module of it that it needs:
 
 - `preparation`: `Settings` and `prepare(raw, settings) -> Prepared`
-- `ingestion`: the same for the user's own data: `Format` and `ingest(source, format, settings) -> Prepared`
+- `ingestion`: the same for the user's own data: `Format` and `ingest(source, format, settings) -> Prepared`, and
+  `FIXED_OPTIONS` where only one value of an option fits them
 - `training.options`: `Options` of the task, and `NETWORKS`, the options of each network; `training.task`: `TASK`
 - `scoring`: `scores`, `outcomes`, `METRICS`, `trivial`, and where there is something to show, `class_scores`,
   `plot_samples` and `diagnostics`

@@ -9,7 +9,8 @@ from stages.lib.errors import InputError
 from stages.lib.files import write_json
 
 if TYPE_CHECKING:
-    from stages.lib.config import Profile, Run
+    from stages.lib.config_entries import Profile
+    from stages.lib.config_run import Run
 
 #: What the stages took on this machine, by name.
 TAKEN = Path(".dvc", "tmp", "stage-seconds.json")
@@ -66,7 +67,7 @@ class WallTimes:
 
 def profile_of(stage: Any) -> "Profile":
     """The profile whose pipeline a stage belongs to."""
-    from stages.lib.config import PARAMS
+    from stages.lib.config_params import PARAMS
 
     folder = Path(stage.path_in_repo).parent
     return next(profile for profile, params in PARAMS.items() if params.parent == folder)

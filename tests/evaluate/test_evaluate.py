@@ -14,7 +14,8 @@ from sklearn.metrics import mean_squared_error
 
 from stages.evaluate.evaluation import evaluate_group, evaluate_study, example_hashes, read_history
 from stages.lib import tracking
-from stages.lib.config import load_reports, read_study
+from stages.lib.config import load_reports
+from stages.lib.config_params import read_study
 from stages.lib.errors import InputError
 from stages.lib.files import read_json
 from stages.lib.results import read_group

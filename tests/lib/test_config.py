@@ -8,20 +8,11 @@ import pytest
 import yaml
 from conftest import BAD_IDS, IDENTITY, SMALL, write_params, write_reports
 
-from stages.lib.config import (
-    PROFILES,
-    REPORT_PROFILES,
-    SECTIONS,
-    Run,
-    find_run,
-    load_reports,
-    make_run,
-    read_limits,
-    read_params,
-    read_study,
-)
+from stages.lib.config import SECTIONS, find_run, load_reports
 from stages.lib.config_entries import Limits
 from stages.lib.config_model import check_id
+from stages.lib.config_params import PROFILES, REPORT_PROFILES, read_limits, read_params, read_study
+from stages.lib.config_run import Run, make_run
 from stages.lib.errors import InputError
 from stages.lib.files import ROOT, read_yaml
 from stages.lib.task import task_module, task_names

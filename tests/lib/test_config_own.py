@@ -8,7 +8,8 @@ import pytest
 import yaml
 from conftest import IDENTITY, SMALL, write_reports
 
-from stages.lib.config import find_run, load_reports, read_study
+from stages.lib.config import find_run, load_reports
+from stages.lib.config_params import read_study
 from stages.lib.errors import InputError
 from stages.lib.files import ROOT, read_yaml
 from stages.validate import validate
@@ -34,6 +35,16 @@ def test_a_study_on_own_data_carries_the_name_of_the_data(project: Path) -> None
     assert (run.data, run.folder) == (Path("data/own/pairs"), Path("models/own/study/study"))
     assert run.parameters()["data"] == "pairs"
     assert "data" not in read_study("full").parameters()
+
+
+def test_an_option_that_chooses_a_part_of_a_corpus_is_left_out(project: Path) -> None:
+    data = {"notes": PAIRS | {"task": "aspects"}}
+    of_task: dict[str, Any] = {"task": "aspects", "data": "notes", "networks": {}}
+    write_own(project, data, **of_task, options={})
+    assert read_study("own").task_name == "aspects"
+    write_own(project, data, **of_task, options={"aspects": {"domain": "restaurants"}})
+    with pytest.raises(InputError, match=r"own/params\.yaml: domain: your own data are one part.*leave this key out"):
+        read_study("own")
 
 
 def test_own_runs_are_read_from_own_reports_alone(project: Path) -> None:

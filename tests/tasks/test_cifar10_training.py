@@ -11,8 +11,8 @@ from lightning_fabric import Fabric
 from PIL import Image
 
 from stages.download.samples import cifar10 as sample
-from stages.lib.config import Run, make_run
 from stages.lib.config_entries import Limits
+from stages.lib.config_run import Run, make_run
 from stages.lib.results import read_group
 from stages.lib.task import AugmentContext, Batch, Prepared
 from stages.tasks.cifar10.preparation import Settings, prepare

@@ -12,8 +12,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from stages.lib.config import Run
 from stages.lib.config_model import Strict
+from stages.lib.config_run import Run
 from stages.lib.errors import InputError
 from stages.lib.task import Batch, Split, Task
 from stages.train.loop import Trained, train_seed

@@ -16,7 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.lib.config import STUDY, Profile, load_reports
+from stages.lib.config import load_reports
+from stages.lib.config_entries import Profile
+from stages.lib.config_run import STUDY
 from stages.lib.errors import InputError
 from stages.lib.files import read_json
 from stages.lib.results import Group, remedy

@@ -21,7 +21,9 @@ from mlflow.entities import LoggedModel, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from stages.lib.config import OWN, STUDY, Profile
+from stages.lib.config_entries import Profile
+from stages.lib.config_params import OWN
+from stages.lib.config_run import STUDY
 from stages.lib.errors import InputError
 from stages.lib.files import ROOT
 from stages.lib.task import get_task

@@ -15,6 +15,7 @@ from stages.tasks.aspects.preparation import Settings, encode_corpus
 
 #: The tagger's options know two domains by name; own data take the place of the first, which is their default.
 DOMAIN = "laptops"
+FIXED_OPTIONS = {"domain": DOMAIN}
 #: First letters of tags: of BIO, and of BIOES and BILOU, which also mark last words (E, L) and single ones (S, U).
 BEGIN, INSIDE, OUTSIDE = "BSU", "IEL", "O"
 
