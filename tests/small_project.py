@@ -140,6 +140,15 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
+def lengthen(project: Project, steps: int) -> None:
+    """Have every run train for so many steps."""
+    for name in ("params.yaml", "reports/sts.yaml"):
+        path = project.folder / name
+        lengthened = re.sub(r"\bsteps: \d+", f"steps: {steps}", path.read_text())
+        path.write_text(lengthened.replace("validate_every: 1", "validate_every: 10000"))
+    project.commit()
+
+
 def stages_run(done: subprocess.CompletedProcess[str]) -> list[str]:
     """The stages that a command has run, in their order."""
     return re.findall(r"Running stage '([^']+)'", done.stdout)

@@ -1,7 +1,6 @@
 """Killed at any moment, the same command started again ends with the same bytes."""
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from kill_harness import REPRODUCE, kill_at_random
-from small_project import BEST, Project, stages_run
+from small_project import BEST, Project, lengthen, stages_run
 
 from stages.lib.recovery import mend
 
@@ -102,10 +101,7 @@ def children(process: int) -> list[int]:
 def long_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """One whose training takes longer than any test; everything before it is done."""
     project = Project(tmp_path_factory.mktemp("long"))
-    for name in ("params.yaml", "reports/sts.yaml"):
-        path = project.folder / name
-        lengthened = re.sub(r"\bsteps: \d+", "steps: 1000000", path.read_text())
-        path.write_text(lengthened.replace("validate_every: 1", "validate_every: 10000"))
+    lengthen(project, 1_000_000)
     project.call(*REPRODUCE, "preprocess@sts")
     return project
 

@@ -2,42 +2,13 @@
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 from small_project import Project, environment, stages_run
 from test_pipeline import weights
 
 pytestmark = pytest.mark.pipeline
-
-
-@pytest.fixture(params=["folder", "s3"])
-def remote(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[str, ...]]:
-    """The words after `dvc remote add` for a folder, or for a bucket of a server on this machine; and its settings."""
-    if request.param == "folder":
-        yield (str(tmp_path / "remote"),)
-        return
-    from moto.server import ThreadedMotoServer
-
-    # boto3 takes the user's own settings, and asks for credentials at an address of the cloud, unless it is told these.
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    # Port 0 is any free one.
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        address = "http://{}:{}".format(*server.get_host_and_port())
-        requests.put(f"{address}/bucket", timeout=10).raise_for_status()
-        yield "s3://bucket/results", "endpointurl", address
-    finally:
-        server.stop()
 
 
 def add_remote(project: Project, url: str, *setting: str) -> None:

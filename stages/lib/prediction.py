@@ -38,16 +38,37 @@ def load_vocabulary(run: Run) -> list[str]:
 
 
 def load_trained(run: Run, seed: int) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """run.json and the weights of one seed. Raises InputError where they are missing or come from other settings."""
+    """run.json and the weights of one seed. Raises InputError where they are missing, come from other settings, or do
+    not fit the network.
+    """
     command = remedy(run.profile, run.target)
-    weights = run.folder / f"seed-{seed}" / "weights.safetensors"
-    for path in (run.folder / "run.json", weights):
+    file = run.folder / f"seed-{seed}" / "weights.safetensors"
+    for path in (run.folder / "run.json", file):
         if not path.is_file():
             raise InputError(f"{path} does not exist; {command} trains it")
     about = read_json(run.folder / "run.json")
     if (change := changed_setting(about["config"], run.parameters())) is not None:
         raise InputError(f"{run.folder} was trained with {change}; {command} trains it again")
-    return about, read_tensors(weights)
+    weights = read_tensors(file)
+    if misfit := _misfit(run, weights):
+        raise InputError(f"{file}: {misfit}; {command} trains it again")
+    return about, weights
+
+
+def _misfit(run: Run, weights: Mapping[str, Tensor]) -> str | None:
+    """The first tensor that the run's network lacks, or has in another shape; None where all fit."""
+    with torch.device("meta"):  # no memory, no random numbers
+        network = run.task.build(run.model, run.network, read_json(run.data / "metadata.json"))
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if name not in found:
+            return f"there is no tensor {name!r}"
+        if name not in expected:
+            return f"{run.model} has no tensor {name!r}"
+        if expected[name] != found[name]:
+            return f"{name!r} has the shape {list(found[name])}, {run.model} has {list(expected[name])}"
+    return None
 
 
 def changed_setting(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> str | None:

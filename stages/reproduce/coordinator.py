@@ -97,6 +97,7 @@ class Coordinator:
 
     def _submit(self, stage: Any) -> None:
         from stages.reproduce import worker  # Dask takes half a second to import
+        from stages.reproduce.checkpoints import checkpoint_pattern
 
         if self.site is None:
             self.site = self.opened.enter_context(self.open_cluster())
@@ -113,6 +114,7 @@ class Coordinator:
             token=site.token,
             inputs=self._inputs(stage) if site.apart else (),
             outputs=tuple(os.path.relpath(out.fs_path, ROOT) for out in stage.outs) if site.apart else (),
+            checkpoints=checkpoint_pattern(stage.cmd) if site.apart else "",
         )
         future = site.client.submit(
             worker.run,

@@ -73,13 +73,13 @@ def send(paths: Sequence[str]) -> tuple[Item, ...]:
 def receive(repo: Any, out: Any) -> None:
     """Bring an output of a known hash from the remote into the cache and to its place."""
     if out.changed():
-        _persist(lambda: _transfer(repo.cloud.pull, out), f"fetch {out}")
+        persist(lambda: _transfer(repo.cloud.pull, out), f"fetch {out}")
         out.checkout(force=True)
 
 
 def push(repo: Any, out: Any) -> None:
     """Put an output of a known hash from the cache into the remote."""
-    _persist(lambda: _transfer(repo.cloud.push, out), f"send {out}")
+    persist(lambda: _transfer(repo.cloud.push, out), f"send {out}")
 
 
 def _transfer(way: Callable[..., Any], out: Any) -> None:
@@ -91,10 +91,19 @@ def _transfer(way: Callable[..., Any], out: Any) -> None:
         raise OSError(f"{len(failed)} of {len(objects)} files did not arrive")
 
 
-def _persist(work: Callable[[], T], what: str) -> T:
+def remote_files(folder: str) -> tuple[Any, str]:
+    """The file system of DVC's remote, and a folder in it that DVC itself does not use."""
+    from dvc.repo import Repo
+
+    with ONE_AT_A_TIME, Repo(str(ROOT)) as repo:
+        remote = repo.cloud.get_remote()
+        return remote.fs, remote.fs.join(remote.path, folder)
+
+
+def persist(work: Callable[[], T], what: str, patience: float | None = None) -> T:
     """The remote may be away for a moment. What its many kinds can raise has no common class but Exception."""
     try:
-        return Retrying(stop=stop_after_delay(PATIENCE), wait=wait_exponential(max=15))(work)
+        return Retrying(stop=stop_after_delay(patience or PATIENCE), wait=wait_exponential(max=15))(work)
     except RetryError as error:
         reason = error.last_attempt.exception()
         raise ServiceError(f"DVC's remote cannot {what} ({reason}); run the same command again once it can") from None

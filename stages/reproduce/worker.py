@@ -13,6 +13,7 @@ from distributed import Status, Worker, WorkerPlugin, get_worker
 
 from stages.lib.files import ROOT
 from stages.reproduce import child
+from stages.reproduce.checkpoints import RemoteCheckpoints
 from stages.reproduce.facts import Facts, facts
 from stages.reproduce.transfer import Item, fetch, send
 
@@ -29,7 +30,7 @@ UNLIMITED = 1e6
 @dataclass(frozen=True)
 class Job:
     """A stage, as a worker has to know it. `folder` is taken from the root of the checkout, `environment` is set over
-    the worker's own. `inputs` and `outputs` are for workers that do not see the coordinator's disk.
+    the worker's own. `inputs`, `outputs` and `checkpoints` are for workers that do not see the coordinator's disk.
     """
 
     name: str
@@ -42,6 +43,8 @@ class Job:
     token: Path = Path()
     inputs: tuple[Item, ...] = ()
     outputs: tuple[str, ...] = ()
+    #: Pattern of the names of its checkpoints; empty where it has none.
+    checkpoints: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,13 +108,15 @@ def run(job: Job) -> Result:
     worker.log_event(job.topic, {"started": job.name, "worker": str(worker.name)})
     start = time.monotonic()
     apart = bool(job.outputs) and not (ROOT / job.token).exists()
+    checkpoints = RemoteCheckpoints(job.checkpoints if apart else "")
     if apart:
         fetch(job.inputs)
+        checkpoints.fetch()
     with tempfile.TemporaryDirectory() as folder:
         process = child.start(job.command, str(ROOT / job.folder), job.environment, Path(folder))
         try:
             while not wait([process.sentinel], LOOK_EVERY) and _is_wanted(worker, key):
-                pass
+                checkpoints.send()
         finally:
             process.terminate()
             process.join(TERMINATE_SECONDS)
@@ -120,6 +125,8 @@ def run(job: Job) -> Result:
         written = [_end(Path(folder, name)) for name in ("stdout", "stderr")]
     code = process.exitcode or 0
     sent = send(job.outputs) if apart and not code else ()
+    if not code:
+        checkpoints.remove()
     return Result(code, *written, time.monotonic() - start, sent)
 
 

@@ -2,13 +2,16 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from conftest import IDENTITY, PAIRS, SMALL, write_params, write_reports, write_sts_data
+from safetensors.torch import load_file, save_file
 from scipy import stats
 from sklearn.metrics import mean_squared_error
 
@@ -18,6 +21,7 @@ from stages.lib.config import load_reports
 from stages.lib.config_params import read_study
 from stages.lib.errors import InputError
 from stages.lib.files import read_json
+from stages.lib.prediction import load_trained
 from stages.lib.results import read_group
 from stages.train.trainer import train
 
@@ -123,6 +127,30 @@ def test_weights_of_other_settings_are_not_scored(project: Path, change: dict[st
     with pytest.raises(InputError, match=message):
         evaluate_group("g", "sample")
     assert not (project / "metrics").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda weights: weights.pop("layers.0.0.bias_hh_l0"), "there is no tensor 'layers.0.0.bias_hh_l0'"),
+        (lambda weights: weights.update(extra=torch.zeros(2)), "siamese_lstm has no tensor 'extra'"),
+        (
+            lambda weights: weights.update({"layers.0.0.bias_hh_l0": torch.zeros(3)}),
+            r"'layers.0.0.bias_hh_l0' has the shape \[3\], siamese_lstm has \[16\]",
+        ),
+    ],
+    ids=["missing", "unknown", "shape"],
+)
+def test_weights_of_another_network_are_named(
+    project: Path, runs: dict[str, Any], change: Callable[[dict[str, torch.Tensor]], Any], message: str
+) -> None:
+    path = project / runs["b"].folder / "seed-0" / "weights.safetensors"
+    train(runs["b"])
+    weights = load_file(path)
+    change(weights)
+    save_file(weights, path)
+    with pytest.raises(InputError, match=rf"seed-0/weights\.safetensors: {message}; `dvc repro train@b`"):
+        load_trained(runs["b"], 0)
 
 
 def test_runs_of_a_group_are_trained_on_the_same_data(runs: dict[str, Any]) -> None:

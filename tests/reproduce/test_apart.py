@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 from kill_harness import REPRODUCE, check, empty, recorded
-from small_project import BEST, Project
+from small_project import BEST, Project, lengthen
+from test_pipeline import weights
 
 pytestmark = pytest.mark.cluster
 DASK = (sys.executable, "-m")
@@ -25,8 +26,12 @@ WORKER = (*DASK, "distributed.cli.dask_worker", "--nthreads", "1", "--no-dashboa
 class Hosts:
     """A coordinator's project, two clones of it with a worker each, and a scheduler."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, steps: int | None, checkpoint_seconds: float | None) -> None:
         self.project = Project(folder / "coordinator")
+        if steps:
+            lengthen(self.project, steps)
+        if checkpoint_seconds:
+            self.project.environment["DASK_STAGES__CHECKPOINT_SECONDS"] = str(checkpoint_seconds)
         # Another number of threads adds in another order.
         self.project.environment |= {"OMP_NUM_THREADS": "1", "WATCH_FOLDER": ""}
         # On a busy machine a worker may be killed before it has loaded the libraries, several times in a row.
@@ -72,8 +77,8 @@ class Hosts:
 
 
 @contextmanager
-def hosts_in(folder: Path) -> Iterator[Hosts]:
-    hosts = Hosts(folder)
+def hosts_in(folder: Path, steps: int | None = None, checkpoint_seconds: float | None = None) -> Iterator[Hosts]:
+    hosts = Hosts(folder, steps, checkpoint_seconds)
     try:
         yield hosts
     finally:
@@ -118,6 +123,27 @@ def test_a_worker_killed_every_20_seconds_changes_no_hash(hosts: Hosts, expected
         output = process.communicate()[0]
         assert process.returncode == 0, output
         check(hosts.project, expected)
+
+
+def test_a_training_whose_host_is_gone_goes_on_elsewhere(tmp_path: Path) -> None:
+    with hosts_in(tmp_path, steps=12_000, checkpoint_seconds=2) as hosts:
+        output = hosts.project.call(*REPRODUCE, f"train@{BEST}").stdout
+        assert "resumes at step" not in output
+        alone = weights(hosts.project.folder)
+        assert alone
+        empty(hosts.project)
+        process = hosts.reproduce(f"train@{BEST}")
+        kept = hosts.remote / "resume" / f"sample-{BEST}-0.pt"
+        while not kept.exists():
+            assert process.poll() is None, process.stdout.read()
+            time.sleep(0.5)
+        (host,) = [number for number, clone in enumerate(hosts.clones) if any(clone.glob(f"models/.resume/*{BEST}*"))]
+        os.killpg(hosts.processes[1 + host].pid, signal.SIGKILL)
+        output = process.communicate(timeout=600)[0]
+        assert process.returncode == 0, output
+        assert re.search(r"resumes at step [1-9]", output)
+        assert weights(hosts.project.folder) == alone
+        assert not kept.exists()
 
 
 def test_a_killed_coordinator_loses_no_finished_stage(hosts: Hosts, expected: dict[str, dict[str, str]]) -> None:

@@ -5,10 +5,12 @@ import threading
 import time
 from pathlib import Path
 
+import dask
 import pytest
 
 from stages.lib.errors import ServiceError
-from stages.reproduce import transfer
+from stages.reproduce import checkpoints, transfer
+from stages.reproduce.checkpoints import RemoteCheckpoints, checkpoint_pattern
 
 CONTENT = {"folder/one.txt": "1", "folder/deep/two.txt": "2", "file.txt": "3"}
 
@@ -81,3 +83,65 @@ def test_a_remote_that_is_gone_is_one_line(checkouts: tuple[Path, Path, Path], m
     (here / "file.txt").write_text("changed")
     with pytest.raises(ServiceError, match="cannot send"):
         transfer.send(["file.txt"])
+
+
+def test_a_training_goes_on_elsewhere_from_its_newest_checkpoint(
+    tmp_path: Path, remote: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, *setting = remote
+    lines = ["[core]", "remote = store", "analytics = false", "['remote \"store\"']", f"url = {url}"]
+    lines += [" = ".join(setting)] if setting else []
+    folders = {}
+    for name in ("killed", "next"):
+        folders[name] = tmp_path / name / "models" / ".resume"
+        folders[name].mkdir(parents=True)
+        subprocess.run(["git", "init", "--quiet", tmp_path / name], check=True)
+        (tmp_path / name / ".dvc").mkdir()
+        (tmp_path / name / ".dvc" / "config").write_text("\n".join(lines))
+
+    def at(name: str) -> RemoteCheckpoints:
+        for module in (checkpoints, transfer):
+            monkeypatch.setattr(module, "ROOT", tmp_path / name)
+        return RemoteCheckpoints(checkpoint_pattern("python -m stages.train --profile full --run a --lr 1"))
+
+    with dask.config.set({"stages.checkpoint-seconds": 0}):
+        killed = at("killed")
+        killed.fetch()  # the first worker finds none
+        for content in (b"step 100", b"step 200"):
+            (folders["killed"] / "full-a-0.pt").write_bytes(content)
+            (folders["killed"] / "full-b-0.pt").write_bytes(b"of another run")
+            killed.send()
+        (folders["next"] / "full-a-0.pt").write_bytes(b"step 50, from before the other worker took over")
+        other = at("next")
+        other.fetch()
+        assert {path.name: path.read_bytes() for path in folders["next"].iterdir()} == {"full-a-0.pt": b"step 200"}
+        other.remove()
+        (folders["next"] / "full-a-0.pt").unlink()
+        other.fetch()
+        assert not [*folders["next"].iterdir()]
+
+
+def test_nothing_but_a_training_has_checkpoints(checkouts: tuple[Path, Path, Path]) -> None:
+    here, _, remote = checkouts
+    assert checkpoint_pattern("python -m stages.evaluate --profile full --group a") == ""
+    of_none = RemoteCheckpoints("")
+    for work in (of_none.fetch, of_none.send, of_none.remove):
+        work()
+    assert not remote.exists()
+    assert not (here / "models").exists()
+
+
+def test_a_checkpoint_that_does_not_arrive_stops_no_training(
+    checkouts: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    here, _, remote = checkouts
+    for module in (checkpoints, transfer):
+        monkeypatch.setattr(module, "ROOT", here)
+    monkeypatch.setattr(checkpoints, "PATIENCE", 0.5)
+    (here / "models" / ".resume").mkdir(parents=True)
+    (here / "models" / ".resume" / "full-a-0.pt").write_bytes(b"step 100")
+    remote.write_text("a file where the remote's folder belongs")
+    with dask.config.set({"stages.checkpoint-seconds": 0}):
+        RemoteCheckpoints("full-a-*.pt").send()
+    (record,) = caplog.records
+    assert "cannot send full-a-*.pt" in record.getMessage()
