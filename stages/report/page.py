@@ -60,6 +60,7 @@ def render(judged: Mapping[str, Any], reports: "Reports", folder: Path) -> str:
         "chart": chart,
         "tone": lambda word: TONES.get(word, "plain"),
         "mark": lambda word: MARKS[TONES.get(word, "plain")],
+        "is_waiting": verdicts.is_waiting,
         "minus": lambda text: text.replace(" -", " −").replace("±-", "±"),
     }
     claims = judged["claims"]
@@ -67,7 +68,7 @@ def render(judged: Mapping[str, Any], reports: "Reports", folder: Path) -> str:
         title=reports.title,
         judged=judged,
         claims=claims,
-        meanings=MEANINGS,
+        meanings=meanings(claims),
         bar=bar(judged["verdicts"]),
         sources={name: source.title for name, source in reports.sources.items()},
         headings={task: heading(reports, task) for task in dict.fromkeys(claim["task"] for claim in claims.values())},
@@ -80,6 +81,13 @@ def render(judged: Mapping[str, Any], reports: "Reports", folder: Path) -> str:
         provenance=provenance(judged),
         ours=OURS,
     )
+
+
+def meanings(claims: Mapping[str, Any]) -> dict[str, str]:
+    """Of each verdict, and how many are inconclusive for want of trainings."""
+    if waiting := sum(map(verdicts.is_waiting, claims.values())):
+        return MEANINGS | {"inconclusive": f"{MEANINGS['inconclusive']}; {waiting} for want of trainings"}
+    return MEANINGS
 
 
 def heading(reports: "Reports", task: str) -> str:

@@ -4,8 +4,8 @@ Evidence: what the numbers say about the statement (supported, contradicted, inc
 conditions (as reported, with departures). A claim never says more than its weakest part.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 Evidence = Literal["supported", "contradicted", "inconclusive", "not judged"]
 Fidelity = Literal["as reported", "with departures", "sample data"]
@@ -60,3 +60,8 @@ def verdict(found: Evidence, under: Fidelity, ours: bool) -> str:
     if found == "supported":
         return "reproduced" if under == "as reported" else "reproduced, with departures"
     return "contradicted" if under == "as reported" else "not comparable"
+
+
+def is_waiting(claim: Mapping[str, Any]) -> bool:
+    """Whether a claim of claims.json is inconclusive while one of its runs has no result yet."""
+    return claim["verdict"] == "inconclusive" and any(not run["seeds"] for run in claim["runs"].values())

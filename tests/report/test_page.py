@@ -87,6 +87,18 @@ def test_counts_are_those_of_the_rows(page: Any) -> None:
     assert all(f"{count} {word}" in tree.xpath("//svg/@aria-label")[0] for word, count in judged["verdicts"].items())
 
 
+def test_a_statement_whose_runs_are_not_trained_says_so_and_is_counted(study: Any) -> None:
+    study.add("a", (0.6, 0.7, 0.8)).add("b", (1.2, 1.2, 1.2)).add("later", (1.0, 1.0, 1.0))
+    lower = {"kind": "lower", "statement": "a ends lower", "run": "a", "metric": "validation.mse"}
+    study.ask(lower | {"against": "b"}).ask(lower | {"against": "later"}, name="waits").write(without=["later"])
+    tree = html.document_fromstring(report("full", study.root).read_text(encoding="utf-8"))
+    verdicts = [text(row.xpath("./tr[1]/td")[-1]) for row in tree.xpath("//table/tbody")]
+    assert verdicts == ["✓ reproducedsupported, as reported", "? inconclusivenot trained yet"]
+    (waiting,) = [text(entry) for entry in tree.xpath("//dl[@class='counts']/div") if "inconclusive" in text(entry)]
+    assert waiting.startswith("1 ? inconclusive")
+    assert waiting.endswith("; 1 for want of trainings")
+
+
 def test_what_a_statement_shows_when_it_is_opened(page: Any) -> None:
     _, tree = page
     opened = tree.get_element_by_id("q")

@@ -53,7 +53,7 @@ def test_a_name_without_a_dot_is_the_end_of_a_curve(study: Any) -> None:
     curves = [{"step": [1, 2], "train_loss": losses} for losses in ([3, 2], [5, 4])]
     study.add("a", curves=curves).write()
     spec = BEST.replace("validation.mse", "train_loss")
-    assert "MSE 3 ± 1.4, 2 seeds" in filled(block(f"[{spec}]"), HERE, {"verdicts": {}}, study.root)
+    assert "MSE 3 ± 1.4, 2 seeds" in filled(block(f"[{spec}]"), HERE, {"verdicts": {}, "claims": {}}, study.root)
 
 
 @pytest.mark.parametrize("spec", ["{task: sts}", f"[{BEST}]"])
