@@ -11,6 +11,8 @@ A task is a package, stages/tasks/<name>, and each stage imports the one module 
 - `interaction`: `INPUT_EXAMPLE`, `encode_input`, `format_prediction`, and `tabulate_prediction`, the same as columns
 - `statements`: `STATEMENTS`, computed without training
 
+`ingestion`, `interaction` and `statements` may be missing; what needs them then says so, and MLflow gets no model.
+
 Only `training` shapes weights, so that a change anywhere else leaves a trained run up to date.
 """
 
@@ -142,14 +144,19 @@ def task_names() -> list[str]:
     return sorted(path.parent.name for path in TASKS.glob("*/__init__.py"))
 
 
+def has_module(task: str, part: str) -> bool:
+    """Whether a task's package has a module, such as "interaction"."""
+    path = TASKS.joinpath(task, *part.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
 def task_module(task: str, part: str) -> ModuleType:
     """A module of a task's package, such as "scoring". Raises InputError for an unknown task and for a part that this
     task does not have.
     """
     if task not in task_names():
         raise InputError(f"task {task!r} is unknown; choose one of {', '.join(task_names())}")
-    path = TASKS.joinpath(task, *part.split("."))
-    if not path.with_suffix(".py").is_file() and not (path / "__init__.py").is_file():
+    if not has_module(task, part):
         raise InputError(f"task {task!r} has no {part.replace('.', ' ')}: nothing to run for it here")
     return importlib.import_module(f"stages.tasks.{task}.{part}")
 

@@ -26,7 +26,7 @@ from stages.lib.config_params import OWN
 from stages.lib.config_run import STUDY
 from stages.lib.errors import InputError
 from stages.lib.files import ROOT
-from stages.lib.task import get_task
+from stages.lib.task import get_task, has_module
 from stages.lib.tracking.logged_models import common_folder, link, write_model
 from stages.lib.tracking.records import Curves, Record, curves, reason, sha256, states, thinned
 
@@ -237,7 +237,9 @@ class Store:
                         link(path, target / place / path.name)
                     else:
                         self.client.log_artifact(run.info.run_id, str(path), place or None)
-            return self._log_model(run, record, record.weights) if record.weights else None
+            # A model takes what a user types, which is for the task's `interaction` to read.
+            if record.weights and has_module(record.task, "interaction"):
+                return self._log_model(run, record, record.weights)
         except InputError as error:
             self.problems.append(str(error))
         except _file_failures() as error:
