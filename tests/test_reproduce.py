@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from dvc import rwlock
@@ -11,8 +12,9 @@ from dvc.fs import localfs
 from stub_stages import Stub, is_cached, record
 
 from stages.lib.errors import InputError
-from stages.reproduce import child, cluster
+from stages.reproduce import child, cluster, worker
 from stages.reproduce.coordinator import Coordinator
+from stages.reproduce.progress import Progress
 from stages.reproduce.recording import whole_rwlock
 from stages.reproduce.wall_times import WallTimes
 
@@ -45,6 +47,27 @@ def test_a_failed_stage_stops_what_depends_on_it_and_nothing_else(capfd: pytest.
     assert "none.json" in written.err
     assert "error: stage 'bad' failed" in written.err
     assert "Beautiful is better than ugly." in written.out
+
+
+def test_the_last_line_of_a_running_stage_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "TELL_EVERY", 0.1)
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(Progress, "tell", lambda _, name, line: told.append((name, line)))
+    work = "print('step 1'); print('step 2'); print('st', end='', flush=True); import time; time.sleep(2)"
+    talks = Stub("talks", f'python -m timeit -n1 -r1 "{work}"', [])
+    assert coordinator(1).run({talks: []}) == 1
+    assert told[0] == ("talks", "")
+    assert told[-1] == ("talks", "step 2")  # what is not at its end yet is not shown
+
+
+def test_a_line_is_cut_to_the_terminals_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    shown: list[str] = []
+    with Progress([Stub("train@a", "python -m this", [])], WallTimes()) as progress:
+        monkeypatch.setattr(progress, "line", SimpleNamespace(disable=False, close=progress.line.close))
+        progress.line.set_description_str = shown.append
+        progress.tell("train@a", "seed 0: step 100/1500, train_loss 1.25, validation_mse 2.25")
+    assert shown[-1] == "1 running, 0 waiting, 0 done, time left unknown · seed 0: st"[:59]
 
 
 def test_a_stage_starts_after_those_it_depends_on_and_only_if_it_changed() -> None:

@@ -43,7 +43,7 @@ class Coordinator:
         self.wall_times = wall_times
         self.topic = f"stages-{uuid4().hex}"
         self.site: Site | None = None
-        #: What Dask tells from its own thread: a stage that has started, or the future of one that has ended.
+        #: What Dask tells from its own thread: name and last line of a running stage; the future of one that has ended.
         self.news: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.submitted: dict[Future, Any] = {}
         #: Hashes of what the remote is known to have.
@@ -102,7 +102,7 @@ class Coordinator:
         if self.site is None:
             self.site = self.opened.enter_context(self.open_cluster())
             check(self.site.client, self.progress.left)
-            self.site.client.subscribe_topic(self.topic, lambda event: self.news.put(event[1]["started"]))
+            self.site.client.subscribe_topic(self.topic, lambda event: self.news.put(event[1]))
         site = self.site
         verb, _, item = stage.name.partition("@")
         job = worker.Job(
@@ -159,8 +159,8 @@ class Coordinator:
                 self.progress.draw()
                 return
             block = False
-            if isinstance(news, str):
-                self.progress.started(news)
+            if isinstance(news, dict):
+                self.progress.tell(news["name"], news["line"])
             elif self._end(stage := self.submitted.pop(news), news):
                 yield stage
 

@@ -1,5 +1,6 @@
 """What a terminal shows of stages under way: a line for each that starts, and below them one line that changes."""
 
+import shutil
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -17,6 +18,8 @@ class Progress(AbstractContextManager["Progress"]):
         self.left, self.wall_times = dict.fromkeys(stages), wall_times
         self.total, self.most = len(self.left), 1
         self.running: set[str] = set()
+        #: The last line that one of them has written.
+        self.said = ""
         # Without a terminal there is no line.
         self.line = tqdm(total=0, bar_format="{desc}", disable=None, leave=False)
 
@@ -26,6 +29,13 @@ class Progress(AbstractContextManager["Progress"]):
             self.running.add(name)
             self.most = max(self.most, len(self.running))
             tqdm.write(f"Running stage '{name}'")
+            self.draw()
+
+    def tell(self, name: str, line: str) -> None:
+        """A stage runs, and this is the last line that it has written so far."""
+        self.started(name)
+        if line:
+            self.said = f" · {line}"
             self.draw()
 
     def done(self, stage: Any) -> None:
@@ -43,7 +53,8 @@ class Progress(AbstractContextManager["Progress"]):
         if not self.line.disable:
             running, left = len(self.running), len(self.left)
             counts = f"{running} running, {left - running} waiting, {self.total - left} done"
-            self.line.set_description_str(f"{counts}, {self._time_left()}")
+            text = f"{counts}, {self._time_left()}{self.said}"
+            self.line.set_description_str(text[: shutil.get_terminal_size().columns - 1])
 
     def _time_left(self) -> str:
         known = [seconds for stage in self.left if (seconds := self.wall_times.seconds(stage)) is not None]

@@ -21,6 +21,8 @@ from stages.reproduce.transfer import Item, fetch, send
 TERMINATE_SECONDS = 10.0
 #: Seconds between two looks whether a running stage is still wanted.
 LOOK_EVERY = 0.2
+#: Seconds between two looks at what a running stage has written.
+TELL_EVERY = 5.0
 #: Of what a stage writes to stdout and stderr, this much of the end is kept.
 KEPT_BYTES = 1 << 20
 #: Of the resource that says that a worker may run stages; each stage takes one.
@@ -37,7 +39,7 @@ class Job:
     command: str
     folder: str
     environment: Mapping[str, str]
-    #: The topic of Dask's events that `name` is sent to when the stage starts.
+    #: The topic of Dask's events that hear of a stage's start and of its last line.
     topic: str
     #: A file that those have which see it.
     token: Path = Path()
@@ -105,8 +107,8 @@ def run(job: Job) -> Result:
     """Run a stage to its end, or until nobody wants it any more: it was cancelled, or its coordinator is gone."""
     worker = get_worker()
     key = worker.get_current_task()
-    worker.log_event(job.topic, {"started": job.name, "worker": str(worker.name)})
-    start = time.monotonic()
+    worker.log_event(job.topic, {"name": job.name, "line": ""})
+    start = told = time.monotonic()
     apart = bool(job.outputs) and not (ROOT / job.token).exists()
     checkpoints = RemoteCheckpoints(job.checkpoints if apart else "")
     if apart:
@@ -117,6 +119,9 @@ def run(job: Job) -> Result:
         try:
             while not wait([process.sentinel], LOOK_EVERY) and _is_wanted(worker, key):
                 checkpoints.send()
+                if time.monotonic() >= told + TELL_EVERY:
+                    worker.log_event(job.topic, {"name": job.name, "line": _last_line(Path(folder, "stdout"))})
+                    told = time.monotonic()
         finally:
             process.terminate()
             process.join(TERMINATE_SECONDS)
@@ -135,10 +140,16 @@ def _is_wanted(worker: Worker, key: object) -> bool:
     return task is not None and task.state == "executing" and worker.status in (Status.running, Status.paused)
 
 
-def _end(path: Path) -> str:
+def _end(path: Path, most: int = KEPT_BYTES) -> str:
     """The last part of a file."""
     if not path.exists():
         return ""
     with path.open("rb") as file:
-        file.seek(max(path.stat().st_size - KEPT_BYTES, 0), os.SEEK_SET)
+        file.seek(max(path.stat().st_size - most, 0), os.SEEK_SET)
         return file.read().decode(errors="replace")
+
+
+def _last_line(path: Path) -> str:
+    """The last complete line of a file that grows, as far as a terminal may show it."""
+    lines = _end(path, 2000).rpartition("\n")[0].splitlines()
+    return lines[-1] if lines else ""
