@@ -46,7 +46,7 @@ $(OWN): %dvc.yaml: %pipeline.yaml
 # A file's tests share what is costly to make, so a file stays in one process.
 test: setup
 	@echo "== All tests: some 13 minutes on two cores"
-	$(ACTIVATE) && OMP_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 8 --dist loadfile
+	$(ACTIVATE) && OMP_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(ACTIVATE) && ruff check . && ruff format --check . && mypy

@@ -99,6 +99,12 @@ def write_params(folder: Path, **changes: Any) -> None:
         write_yaml(folder / name, {key: value for key, value in content.items() if changes.get(key, 0) is not None})
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that run whole stages come first, so that no process is left with one when the others are done."""
+    slow = {item.path for item in items if item.get_closest_marker("pipeline")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def sts_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_sts_data(tmp_path_factory.mktemp("prepared") / "sts")
