@@ -76,6 +76,7 @@ class RemoteCheckpoints:
     def _fetch(self) -> None:
         files, _ = self._folder()
         for path in self._kept():
+            (ROOT / LOCAL).mkdir(parents=True, exist_ok=True)
             files.get_file(path, str(ROOT / LOCAL / files.name(path)))
 
     def _send(self) -> None:

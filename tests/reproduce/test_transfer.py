@@ -94,7 +94,6 @@ def test_a_training_goes_on_elsewhere_from_its_newest_checkpoint(
     folders = {}
     for name in ("killed", "next"):
         folders[name] = tmp_path / name / "models" / ".resume"
-        folders[name].mkdir(parents=True)
         subprocess.run(["git", "init", "--quiet", tmp_path / name], check=True)
         (tmp_path / name / ".dvc").mkdir()
         (tmp_path / name / ".dvc" / "config").write_text("\n".join(lines))
@@ -107,14 +106,16 @@ def test_a_training_goes_on_elsewhere_from_its_newest_checkpoint(
     with dask.config.set({"stages.checkpoint-seconds": 0}):
         killed = at("killed")
         killed.fetch()  # the first worker finds none
+        folders["killed"].mkdir(parents=True)
         for content in (b"step 100", b"step 200"):
             (folders["killed"] / "full-a-0.pt").write_bytes(content)
             (folders["killed"] / "full-b-0.pt").write_bytes(b"of another run")
             killed.send()
-        (folders["next"] / "full-a-0.pt").write_bytes(b"step 50, from before the other worker took over")
         other = at("next")
-        other.fetch()
-        assert {path.name: path.read_bytes() for path in folders["next"].iterdir()} == {"full-a-0.pt": b"step 200"}
+        for _ in range(2):
+            other.fetch()
+            assert {path.name: path.read_bytes() for path in folders["next"].iterdir()} == {"full-a-0.pt": b"step 200"}
+            (folders["next"] / "full-a-0.pt").write_bytes(b"step 50, from before the other worker took over")
         other.remove()
         (folders["next"] / "full-a-0.pt").unlink()
         other.fetch()
