@@ -20,7 +20,7 @@ from stages.reproduce.transfer import persist, remote_files
 #: Seconds between two looks for a new checkpoint, if Dask's configuration does not say otherwise. What a killed worker
 #: has done since is done again.
 SEND_EVERY = 120.0
-#: A checkpoint that does not arrive now may do so the next time; the stage's end is not kept waiting for it.
+#: Seconds after which a checkpoint that does not arrive is left to the next time; the stage goes on meanwhile.
 PATIENCE = 20.0
 LOCAL = Path("models", ".resume")
 log = logging.getLogger("distributed.worker")

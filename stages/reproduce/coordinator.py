@@ -160,7 +160,9 @@ class Coordinator:
                 return
             block = False
             if isinstance(news, dict):
-                self.progress.tell(news["name"], news["line"])
+                # What a stage wrote last may arrive after its end.
+                if news["name"] in {stage.addressing for stage in self.submitted.values()}:
+                    self.progress.tell(news["name"], news["line"])
             elif self._end(stage := self.submitted.pop(news), news):
                 yield stage
 

@@ -41,6 +41,7 @@ class Progress(AbstractContextManager["Progress"]):
     def done(self, stage: Any) -> None:
         del self.left[stage]
         self.running.discard(stage.addressing)
+        self.said = ""
         self.draw()
 
     def write(self, text: str, file: TextIO) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tracking_project import all_runs, client, closed_port, contents
 
 from stages.lib.files import ROOT
 from stages.lib.task import get_task, task_module, task_names
+from stages.lib.tracking import model as model_module
 from stages.lib.tracking.model import as_typed
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.filterwarnings("ignore::Warning:mlflow")]
@@ -39,6 +41,27 @@ def answer(run: str, seed: int, *words: str) -> str:
     command = [sys.executable, "-m", "stages.predict", "--profile", "full", "--run", run, "--seed", str(seed), *words]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.rstrip("\n")
+
+
+class Harmful:
+    """Pickled as a call."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, ("called",)
+
+
+@pytest.mark.parametrize("part", ["header", "content"])
+def test_a_model_file_that_would_run_code_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if part == "header":
+        Path("model.pth").write_bytes(pickle.dumps(Harmful()))
+    else:
+        torch.save(Harmful(), "model.pth", _use_new_zipfile_serialization=False)
+    with pytest.raises(pickle.UnpicklingError, match=r"names posix\.mkdir"):
+        torch.load("model.pth", pickle_module=model_module, weights_only=False)
+    assert not Path("called").exists()
 
 
 def test_a_model_answers_as_predict_does_far_from_the_project(sync_here: Sync, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """A real MLflow server over HTTP, its runs in PostgreSQL: Debian's, started here on the loopback interface."""
 
-import importlib.util
 import os
 import shutil
 import signal
@@ -34,8 +33,6 @@ def postgresql() -> Iterator[str]:
     """The URI of a new database in a cluster of its own."""
     if not BINARIES:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    if importlib.util.find_spec("psycopg") is None:
-        pytest.skip("the Python package psycopg[binary] is not installed")
     # PostgreSQL refuses to run as root, and other users cannot enter pytest's folders.
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     folder, port = Path(tempfile.mkdtemp(prefix="postgresql-")), closed_port()

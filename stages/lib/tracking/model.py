@@ -17,12 +17,22 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-# torch.load calls a pickle module's `load` and `Unpickler`; the latter alone is ours. The only pickle that gets here is
-# the empty model.pth that `common_folder` writes: weights are read as safetensors.
-load = pickle.load
+
+class _PlainValues(pickle.Unpickler):
+    """Reads numbers, strings, lists and dictionaries; a name of a class or function could run code and is refused."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise pickle.UnpicklingError(f"model.pth names {module}.{name}; this project writes none that does")
 
 
-class Unpickler(pickle.Unpickler):
+# torch.load calls a pickle module's `load` for a file's header, and its `Unpickler` for what follows: here nothing, as
+# weights are read as safetensors.
+def load(file: Any, **options: Any) -> Any:
+    """As `pickle.load`, for the header."""
+    return _PlainValues(file, **options).load()
+
+
+class Unpickler(_PlainValues):
     """Reads the empty model.pth of a logged model."""
 
     def __init__(self, file: Any, **options: Any) -> None:
