@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -14,6 +14,7 @@ from uuid import uuid4
 import dask
 import psutil
 from distributed import Client, Scheduler, SpecCluster, Worker
+from tqdm import tqdm
 
 from stages.lib.errors import InputError
 from stages.lib.files import ROOT
@@ -97,6 +98,7 @@ def running(where: str, has_remote: bool) -> Iterator[Site]:
             mine = facts()
             apart = _admitted(seen, mine, where, has_remote)
             admission = Admission(f"reproduce-{uuid4().hex[:12]}", mine, token, apart)
+            client.subscribe_topic(admission.name, lambda event: _tell_of_later(seen, **event[1]))
             client.register_plugin(admission)
             registered = admission.name
             environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -147,11 +149,21 @@ def _admitted(seen: Mapping[str, Seen], mine: Facts, where: str, has_remote: boo
         name, (reason, *_) = next(iter(reasons.items()))
         raise InputError(f"--scheduler {where}: no worker may run stages; {name}: {reason}")
     for name, it in seen.items():
-        for reason in reasons[name]:
-            print(f"worker {name} is left out: {reason}", file=sys.stderr)
-        for note in mine.notes(it.facts) if name in admitted else ():
-            print(f"worker {name}: last bits may differ: {note}", file=sys.stderr)
+        _tell(name, reasons[name], mine.notes(it.facts) if name in admitted else [])
     return not all(it.shared for it in admitted.values())
+
+
+def _tell_of_later(seen: Mapping[str, Seen], worker: str, refusals: list[str], notes: list[str]) -> None:
+    """What a worker is like that was not there at the start."""
+    if worker not in seen:
+        _tell(worker, refusals, notes)
+
+
+def _tell(name: str, refusals: Iterable[str], notes: Iterable[str]) -> None:
+    for reason in refusals:
+        tqdm.write(f"worker {name} is left out: {reason}", file=sys.stderr)
+    for note in notes:
+        tqdm.write(f"worker {name}: last bits may differ: {note}", file=sys.stderr)
 
 
 def _line(error: BaseException) -> str:

@@ -64,7 +64,7 @@ class Result:
 @dataclass(frozen=True)
 class Admission(WorkerPlugin):
     """Looks at each worker of a running cluster, also at those that come later: only one that passes gets the resource
-    `name`, for which every stage of this coordinator asks.
+    `name`, for which every stage of this coordinator asks. What it finds is an event of Dask's under the topic `name`.
     """
 
     name: str
@@ -76,7 +76,12 @@ class Admission(WorkerPlugin):
     async def setup(self, worker: Worker) -> None:
         """Called by Dask in the worker's process."""
         seen = look(self.token)
-        if self.mine.refusals(seen.facts) or not (seen.shared or self.apart):
+        refusals = self.mine.refusals(seen.facts)
+        if not (seen.shared or self.apart):
+            refusals.append("it does not see this disk, and the workers that were there at the start do")
+        notes = [] if refusals else self.mine.notes(seen.facts)
+        worker.log_event(self.name, {"worker": worker.address, "refusals": refusals, "notes": notes})
+        if refusals:
             return
         # Dask's nanny makes its worker a process that may have no children, unless it is told otherwise beforehand.
         multiprocessing.current_process().daemon = False

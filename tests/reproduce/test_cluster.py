@@ -71,6 +71,22 @@ def test_a_worker_that_comes_later_is_looked_at_too(dask: LocalCluster) -> None:
     dask.scale(1)
 
 
+def test_a_user_is_told_of_a_later_worker_that_is_left_out(
+    dask: LocalCluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with cluster.running(dask.scheduler_address, has_remote=False):
+        monkeypatch.setattr(worker, "ROOT", tmp_path / "another")
+        dask.scale(2)
+        deadline, told = time.monotonic() + 30, ""
+        while "is left out" not in told and time.monotonic() < deadline:
+            time.sleep(0.05)
+            told += capfd.readouterr().err
+        assert "is left out: it does not see this disk" in told
+        (later,) = {it.address for it in dask.workers.values()} & set(told.split())
+        assert later != next(iter(dask.workers.values())).address
+    dask.scale(1)
+
+
 def test_what_no_worker_has_is_refused(dask: LocalCluster) -> None:
     with cluster.running(dask.scheduler_address, has_remote=False) as site, pytest.raises(InputError) as refused:
         check(site.client, [Stub("large", "python -m this", [], resources={"GPU": 2})])
