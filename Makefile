@@ -10,6 +10,9 @@ UV_SYNC := $(VENV)/bin/uv pip sync $(QUIET) --compile-bytecode --require-hashes 
 TIMED := begun=$$(date +%s);
 TOOK := code=$$?; echo "== took $$(( $$(date +%s) - begun )) s"; exit $$code
 
+# What the packages take: torch for Linux on x86-64 comes with CUDA.
+GIGABYTES := $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),6,2)
+
 OWN := own/dvc.yaml own/data/dvc.yaml own/reports/dvc.yaml
 
 .PHONY: all setup own test lock lint
@@ -25,7 +28,9 @@ setup: $(VENV)/installed
 # uv comes from the same hash-pinned lock as everything else; pip installs that one entry of it.
 $(VENV)/installed: requirements.lock
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: python3 is older than 3.11"; exit 2; }
-	@echo "== Setting up $(VENV): up to 6 GB of Python packages, most of them torch's"
+	@echo "== Setting up $(VENV): about $(GIGABYTES) GB of Python packages, most of them torch's"
+	@[ -d $(VENV) ] || df -Pk . | awk 'NR == 2 && $$4 < $(GIGABYTES)500000 { \
+	  printf "warning: this disk has %.1f GB free; if that is not enough, free some and type make again\n", $$4 / 1000000 }' >&2
 	python3 -m venv $(VENV)
 	awk '/^[a-z0-9]/ { take = /^uv==/ } take' requirements.lock > $(VENV)/uv.lock
 	$(VENV)/bin/python -m pip install $(QUIET) --no-deps --require-hashes --requirement $(VENV)/uv.lock
