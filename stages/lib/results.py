@@ -155,14 +155,22 @@ def read_table(path: Path) -> "pd.DataFrame":
         with parquet.ParquetFile(path) as file:
             about = file.metadata
             groups = [about.row_group(number) for number in range(about.num_row_groups)]
+            # Each row has a value or more in each column.
+            _refuse_large(path, about.num_rows * len(about.schema), sum(group.total_byte_size for group in groups))
+            # Raises for what is damaged; pyarrow would end the process if a damaged column were asked for its length.
+            file.scan_contents()
             # A list of numbers becomes an array, whose header takes as much as ten of them.
             weights = [10 if column.max_repetition_level else 1 for column in about.schema]
             values = sum(
                 group.column(number).num_values * weight for group in groups for number, weight in enumerate(weights)
             )
-            if values > MOST_VALUES or sum(group.total_byte_size for group in groups) > MOST_BYTES:
-                raise InputError(f"{path}: {values:,} values, more than any evaluation has; evaluate the group again")
+            _refuse_large(path, values)
             return file.read().to_pandas()
     except (pyarrow.ArrowException, OSError, ValueError, LookupError, TypeError) as error:
         reason = " ".join(str(error).splitlines()[:1])
         raise InputError(f"{path}: damaged ({reason}); delete it and evaluate the group again") from None
+
+
+def _refuse_large(path: Path, values: int, size: int = 0) -> None:
+    if values > MOST_VALUES or size > MOST_BYTES:
+        raise InputError(f"{path}: {values:,} values, more than any evaluation has; evaluate the group again")
