@@ -4,9 +4,9 @@ import itertools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from stages.lib import statistics
@@ -14,9 +14,6 @@ from stages.lib.errors import InputError
 from stages.lib.questions.measures import Scale
 from stages.lib.results import MetricDefinition
 from stages.lib.statistics import Measurements
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SCALES: dict[Scale, Callable[[float], float]] = {
     "linear": float,
@@ -50,7 +47,7 @@ class Measured:
         return self.measurements.size is not None
 
 
-def by_example(definition: MetricDefinition, outcomes: "list[pd.DataFrame]") -> Measurements:
+def by_example(definition: MetricDefinition, outcomes: list[pd.DataFrame]) -> Measurements:
     """A metric of S seeds from their outcomes; raises InputError where columns are missing."""
     for name in definition.columns:
         if any(name not in rows for rows in outcomes):
@@ -91,10 +88,11 @@ def same_examples(a: Measured, b: Measured) -> bool:
     return a.measurements.size == b.measurements.size and a.labels == b.labels
 
 
-def labels_of_examples(definition: MetricDefinition, rows: "pd.DataFrame") -> bytes | None:
+def labels_of_examples(definition: MetricDefinition, rows: pd.DataFrame) -> bytes | None:
     """What tells examples apart whatever a run made of them: their targets, or how many terms there were to find."""
     if "target" in rows:
-        return rows["target"].to_numpy().tobytes()
+        # An array of strings holds their addresses.
+        return pd.util.hash_pandas_object(rows["target"], index=False).to_numpy().tobytes()
     if definition.kind in ("precision", "recall", "f1"):
         found, _, missed = (rows[name].to_numpy() for name in definition.columns)
         return (found + missed).tobytes()

@@ -359,6 +359,18 @@ def test_runs_on_other_examples_are_not_compared(study: Any) -> None:
     assert (check["outcome"], check["reason"]) == ("inconclusive", "the runs were not scored on the same examples")
 
 
+def test_runs_on_the_same_sentences_are_compared(study: Any) -> None:
+    study.add("a", GOOD).add("b", BAD).ask(LOWER)
+    reports = study.write()
+    folder = group_folder("full", "g", study.root)
+    rows = read_group("full", "g", study.root).outcomes
+    for other, outcome in (("", "supported"), (" else", "inconclusive")):
+        sentences = "sentence " + rows["example"].astype(str) + np.where(rows["run"] == "b", other, "")
+        write_table(folder / "outcomes.parquet", rows.assign(target=sentences))
+        (check,) = judge_all("full", reports)["claims"]["q"]["checks"]
+        assert check["outcome"] == outcome
+
+
 def test_counts_of_seeds(study: Any, judged: Any) -> None:
     study.add("a", curves=level(*[0.0] * 17, 2.0, 2.0, 2.0)).add("b", curves=level(*[0.0] * 20))
     diverges = {"kind": "proportion", "statement": "s", "above": 1.5, "at_most": 0.2, "because": "b"} | last()
