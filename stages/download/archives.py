@@ -49,6 +49,8 @@ def _extract_tar(archive: Path, folder: Path) -> None:
 def _extract_zip(archive: Path, folder: Path) -> None:
     with _consistent_names(archive), _readable_zip(archive), zipfile.ZipFile(archive) as content:
         for member in content.infolist():
+            if not member.filename:
+                raise zipfile.BadZipFile("a member without a name")
             target = _inside(folder, member.filename, archive)
             if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise InputError(f"{archive}: {member.filename} is a link or a device; do not use this archive")
