@@ -277,7 +277,7 @@ class Store:
     ) -> None:
         """Parameters, tags, thinned curves and scores. A score that its curve does not end with is a point after it."""
         start, lasted, model_id = run.info.start_time, _milliseconds(record), model.model_id if model else None
-        last = max((curve.index[-1] for curve in points.values()), default=0)
+        last = max((int(curve.index[-1]) for curve in points.values()), default=0)
         new = {
             (name, step): Metric(name, value, start + lasted * step // max(last, 1), step)
             for name, step, value in _missing({name: thinned(curve) for name, curve in points.items()}, logged)
