@@ -32,6 +32,7 @@ NEUTRAL = {
     r"stages/lib/config(_model|_own|_params|_run)?\.py": "reads and checks settings, whose values are in the commands",
     r"stages/lib/files\.py": "how files are written, not what is in them",
     r"stages/lib/determinism\.py": "refuses operations, and changes none",
+    r"stages/lib/memory\.py": "where freed tensors go",
     r"stages/lib/prediction\.py": "loads files and batches a split; a task's own code predicts",
     r"stages/lib/provenance\.py": "what is noted beside a result",
     r"stages/lib/results\.py": "how evaluations are laid out, for writers and readers alike",

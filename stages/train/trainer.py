@@ -15,6 +15,7 @@ from torch import nn
 from stages.lib.config import Run
 from stages.lib.determinism import require_determinism
 from stages.lib.files import atomic_folder, write_json, write_tensors
+from stages.lib.memory import keep_freed_memory
 from stages.lib.prediction import load_data
 from stages.lib.provenance import provenance
 from stages.train.loop import train_seed
@@ -28,6 +29,7 @@ def train(run: Run, checkpoint_seconds: float = 20.0) -> None:
     history.csv. Raises InputError for settings that do not fit the data, TrainingError where training diverges.
     """
     require_determinism()
+    keep_freed_memory()
     metadata, tensors = load_data(run)
     splits = run.task.load(tensors, metadata, run.options)
     digest = hashlib.sha256((run.data / "tensors.safetensors").read_bytes()).hexdigest()
