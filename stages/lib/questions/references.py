@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from stages.lib.config_params import read_limits
 from stages.lib.errors import InputError
 from stages.lib.questions.checks import BaseCheck, Equivalent, Exact, NotBetter, leaves, quantities
 from stages.lib.questions.question import OURS, Question
@@ -50,8 +51,6 @@ def runs_of(check: BaseCheck, question: str) -> list[str]:
 
 def check_questions(reports: "Reports", profile: Any) -> None:
     """Raises InputError, naming file and key, for a question that cannot be answered or an undeclared departure."""
-    from stages.lib.config import read_limits
-
     limits = read_limits(profile)
     is_cut = any(bound is not None for _, bound in limits)
     known = reports.group_of
@@ -134,8 +133,6 @@ def _check_margin(reports: "Reports", check: BaseCheck, profile: Any, where: str
 
 
 def _seeds(reports: "Reports", run: str, profile: Any) -> int:
-    from stages.lib.config import read_limits
-
     group = reports.computed.get(reports.group_of[run])
     if group is not None:
         seeds = int(task_module(group.task, "statements").STATEMENTS[run].seeds)
