@@ -50,7 +50,7 @@ $(OWN): %dvc.yaml: %pipeline.yaml
 
 # A file's tests share what is costly to make, so a file stays in one process.
 test: setup
-	@echo "== All tests: 10 to 15 minutes on two cores"
+	@echo "== All tests: 10 to 20 minutes on two cores"
 	$(ACTIVATE) && OMP_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 lint: setup

@@ -8,7 +8,7 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 
 
 def keep_freed_memory() -> None:
-    """Have malloc keep freed memory for later tensors, up to the largest amount in use so far. Otherwise glibc returns
+    """Have malloc keep freed memory (2 GB of it at the top of the heap) for later tensors. Otherwise glibc returns
     large blocks to the system as they are freed, and each training step has its pages zeroed and mapped again, which
     takes up to half of its time. Other C libraries are left as they are.
     """
