@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+from dvc import rwlock
+from dvc.fs import localfs
 from kill_harness import REPRODUCE, kill_at_random
 from small_project import BEST, Project, lengthen, stages_run
 
@@ -71,17 +73,29 @@ def test_a_lock_that_is_being_written_is_left_alone(locks: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("content", [b"", b'{"write": {', b"\xff\xfe"])
+@pytest.mark.parametrize("linked", [False, True], ids=["on the disk", "in memory"])
 def test_an_unreadable_list_of_running_stages_is_removed(
-    locks: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+    locks: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, linked: bool
 ) -> None:
     monkeypatch.setattr("stages.lib.recovery.QUIET_SECONDS", 0.1)
     path = locks / ".dvc" / "tmp" / "rwlock"
+    if linked:
+        path.symlink_to(locks / "list")
     path.write_text('{"read": {}}')
     mend(locks)
     assert path.exists()
     path.write_bytes(content)
     mend(locks)
     assert not path.exists()
+    with rwlock.rwlock(str(path.parent), localfs, "next", [], [str(locks / "a")], False):
+        assert path.exists()
+
+
+def test_a_link_to_a_list_in_the_memory_of_another_machine_is_removed(locks: Path) -> None:
+    path = locks / ".dvc" / "tmp" / "rwlock"
+    path.symlink_to(locks / "none" / "list")
+    mend(locks)
+    assert not path.is_symlink()
 
 
 def children(process: int) -> list[int]:

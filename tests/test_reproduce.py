@@ -1,6 +1,7 @@
 """Stages side by side: what is recorded, in which order, and what a user is told."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +13,10 @@ from dvc.fs import localfs
 from stub_stages import Stub, is_cached, record
 
 from stages.lib.errors import InputError
-from stages.reproduce import child, cluster, worker
+from stages.reproduce import child, cluster, recording, worker
 from stages.reproduce.coordinator import Coordinator
 from stages.reproduce.progress import Progress
-from stages.reproduce.recording import whole_rwlock
+from stages.reproduce.recording import keep_rwlock_in_memory, whole_rwlock
 from stages.reproduce.wall_times import WallTimes
 
 
@@ -163,3 +164,43 @@ def test_a_kill_leaves_the_list_of_running_stages_whole(tmp_path: Path, monkeypa
     # Outside, a stage of `dvc repro` empties it first.
     with pytest.raises(json.JSONDecodeError), rwlock.rwlock(str(tmp_path), localfs, "x", [], [str(tmp_path)], False):
         pass
+
+
+def running(folder: Path) -> list[str]:
+    return [info["cmd"] for info in json.loads((folder / "rwlock").read_text()).get("write", {}).values()]
+
+
+def test_the_list_of_running_stages_moves_into_memory_with_its_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory, here, elsewhere = (tmp_path / name for name in ("memory", "here", "elsewhere"))
+    memory.mkdir()
+    monkeypatch.setattr(recording, "MEMORY", memory)
+    locks = here / ".dvc" / "tmp"
+    locks.mkdir(parents=True)
+    with rwlock.rwlock(str(locks), localfs, "first", [], [str(here / "a")], False):
+        keep_rwlock_in_memory(here)
+        keep_rwlock_in_memory(here)  # it is there already
+        (held,) = memory.iterdir()
+        with whole_rwlock(), rwlock.rwlock(str(locks), localfs, "second", [], [str(here / "b")], False):
+            assert running(locks) == ["first", "second"]
+            assert json.loads(held.read_text()) == json.loads((locks / "rwlock").read_text())
+        assert running(locks) == ["first"]
+    assert (locks / "rwlock").is_symlink()
+    assert not running(locks)
+    assert list(memory.iterdir()) == [held]
+    # A copy of the checkout, link and all, gets a list of its own.
+    shutil.copytree(here, elsewhere, symlinks=True)
+    keep_rwlock_in_memory(elsewhere)
+    assert len(list(memory.iterdir())) == 2
+
+
+def test_the_list_of_running_stages_stays_on_the_disk_where_no_file_system_is_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "MEMORY", tmp_path / "none")
+    (tmp_path / ".dvc" / "tmp").mkdir(parents=True)
+    keep_rwlock_in_memory(tmp_path)
+    with whole_rwlock(), rwlock.rwlock(str(tmp_path / ".dvc" / "tmp"), localfs, "x", [], [str(tmp_path / "a")], False):
+        assert running(tmp_path / ".dvc" / "tmp") == ["x"]
+    assert [path.name for path in (tmp_path / ".dvc" / "tmp").iterdir()] == ["rwlock"]

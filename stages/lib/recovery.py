@@ -44,6 +44,9 @@ def mend(root: Path = Path()) -> None:
                 path.unlink()
                 _say(f"{name} was cut off by a killed process and is removed; DVC makes it again")
     path = root / RUNNING
+    if path.is_symlink() and not path.readlink().parent.exists():  # it was in memory, on another machine
+        path.unlink()
+    path = path.resolve()
     if _is_unreadable(path) and _settled(path) and _is_unreadable(path):
         path.unlink()
         _say(f"{RUNNING} was cut off by a killed process and is removed")

@@ -15,7 +15,7 @@ from typing import Any
 
 from stages.lib.errors import InputError, run_stage
 from stages.reproduce.coordinator import Coordinator
-from stages.reproduce.recording import outdated, plan_of, restore, whole_rwlock, write_lock
+from stages.reproduce.recording import keep_rwlock_in_memory, outdated, plan_of, restore, whole_rwlock, write_lock
 from stages.reproduce.wall_times import WallTimes, duration
 
 
@@ -93,6 +93,7 @@ def opened(targets: Sequence[str]) -> Iterator[tuple[Any, dict[Any, list[Any]]]]
     logging.getLogger("dvc.progress").setLevel(logging.CRITICAL)  # its bars would take turns with our line
     try:
         with whole_rwlock(), Repo() as repo, repo.lock:
+            keep_rwlock_in_memory()
             yield repo, plan_of(repo, targets)
     except DvcException as error:
         raise InputError(str(error)) from error
