@@ -65,12 +65,12 @@ def write_lock(stages: list[Any]) -> None:
 
 
 def keep_rwlock_in_memory(root: Path = Path()) -> None:
-    """Make DVC's list of running stages, `.dvc/tmp/rwlock`, a link to a file in memory, where Linux offers that. Call it
-    with the repository locked.
+    """Make DVC's list of running stages, `.dvc/tmp/rwlock`, a link to a file in memory, where Linux offers that. Call
+    it with the repository locked.
 
-    DVC rewrites the list in place: six times for a stage that is up to date, thirty times for another. ext4 sends a file
-    emptied and written again to the disk as it is closed (auto_da_alloc in ext4(5)), which takes milliseconds where
-    others write too. After a restart the list means nothing, since it names processes.
+    DVC rewrites the list in place: six times for a stage that is up to date, thirty times for another. ext4 sends a
+    file emptied and written again to the disk as it is closed (auto_da_alloc in ext4(5)), which takes milliseconds
+    where others write too. After a restart the list means nothing, since it names processes.
     """
     if not os.access(MEMORY, os.W_OK):
         return
