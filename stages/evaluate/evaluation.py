@@ -37,7 +37,10 @@ def evaluate_group(group: str, profile: Profile) -> None:
     """Score all runs of a group and write its evaluation. Raises InputError for a run that is not trained, or was
     trained with other settings or data than the rest.
     """
-    runs = load_reports(profile=profile).runs(profile, group)
+    reports = load_reports(profile=profile)
+    runs = reports.runs(profile, group)
+    # Examples are kept for runs alone whose figures show them: docs/results is to hold no more of a data set than that.
+    shown = {run for figure in reports.figures.values() if figure.shows_examples for run in figure.runs}
     scored: dict[str, Any] = {}
     data: dict[str, Any] | None = None
     tables: dict[str, list[pd.DataFrame]] = {"outcomes": [], "examples": [], "histories": []}
@@ -50,7 +53,7 @@ def evaluate_group(group: str, profile: Profile) -> None:
             seeds[str(seed)] = {"scores": found.scores, "weights": weights, **about["seeds"][str(seed)]}
             tables["outcomes"] += [frame.assign(run=run.id, seed=seed) for frame in found.outcomes]
             tables["histories"].append(found.history.assign(run=run.id, seed=seed))
-            if found.plot_samples is not None:
+            if found.plot_samples is not None and run.id in shown:
                 samples[f"{run.id}-seed-{seed}"] = found.plot_samples
         if data is not None and about["data"] != data:
             raise InputError(

@@ -33,6 +33,8 @@ class Figure(Strict):
 
     #: What lines, bands and marks stand for. Printed on the figure and below it.
     reading: ClassVar[str]
+    #: Whether evaluation keeps examples of its runs for it, as `plot_samples` of a task's scoring gives them.
+    shows_examples: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _labels_differ(self) -> Self:
@@ -165,6 +167,7 @@ class Mistakes(Figure):
     classes: list[str] = Field(min_length=2)
 
     reading = "Below each image: predicted class and its probability, then the true class. First seed."
+    shows_examples = True
 
 
 class Specification(Figure):

@@ -83,7 +83,8 @@ class Group:
             int(path.stem.rpartition("-seed-")[2]): path for path in self.folder.glob(f"plot_samples/{run}-seed-*")
         }
         if not paths:
-            raise InputError(f"{self.folder}/plot_samples has none of {run}; `dvc repro evaluate@{self.folder.name}`")
+            again = f"`dvc repro -f -s evaluate@{self.folder.name}`"
+            raise InputError(f"{self.folder}/plot_samples has none of {run}, as no figure showed them; {again}")
         return {seed: read_tensors(paths[seed], "numpy") for seed in sorted(paths)}
 
     def _table(self, name: str) -> "pd.DataFrame | None":

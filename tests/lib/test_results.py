@@ -55,7 +55,7 @@ def test_a_group_is_read_back(tmp_path: Path, outcomes: pd.DataFrame) -> None:
     assert group.tables is None
     with pytest.raises(InputError, match=r"histories\.parquet has no history of a, seed 1"):
         group.history("a", 1)
-    with pytest.raises(InputError, match=r"plot_samples has none of c; `dvc repro evaluate@g`"):
+    with pytest.raises(InputError, match=r"plot_samples has none of c, .*; `dvc repro -f -s evaluate@g`"):
         group.plot_samples("c")
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from stages.download.samples import cifar10 as sample
 from stages.lib.config_entries import Limits
 from stages.lib.config_run import Run, make_run
+from stages.lib.errors import InputError
 from stages.lib.results import read_group
 from stages.lib.task import AugmentContext, Batch, Prepared
 from stages.tasks.cifar10.preparation import Settings, prepare
@@ -136,9 +137,17 @@ def test_from_the_archive_to_outcomes_and_a_prediction(copy_of_the_code: Path, c
     sample.write(root / "data/sample/raw/cifar10", 0)
     identity = {"group": "cnn", "task": "cifar10", "model": "simple_cnn"}
     run = identity | {"widths": [4, 8, 8, 16, 16], "hidden_size": 16, "test_time_augmentation": True, "batch_size": 50}
+    mistakes = {
+        "kind": "mistakes",
+        "group": "cnn",
+        "baseline": "cnn",
+        "title": "Mistakes",
+        "runs": {"small-cnn": "small"},
+    }
     write_reports(
         root,
-        {"small-cnn": run},
+        {"small-cnn": run, "unseen-cnn": run},
+        figures={"mistakes": mistakes},
         datasets=["cifar10"],
         tasks={"cifar10": {"corpus": "cifar10", "vectors": "cifar10"}},
         groups={"cnn": {key: identity[key] for key in ("task", "model")}},
@@ -146,6 +155,7 @@ def test_from_the_archive_to_outcomes_and_a_prediction(copy_of_the_code: Path, c
     for stage, *words in (
         ("preprocess", "--task", "cifar10"),
         ("train", "--run", "small-cnn"),
+        ("train", "--run", "unseen-cnn"),
         ("evaluate", "--group", "cnn"),
     ):
         done = call(stage, "--profile", "sample", *words)
@@ -154,12 +164,14 @@ def test_from_the_archive_to_outcomes_and_a_prediction(copy_of_the_code: Path, c
     assert group.scores["data"]["name"] == "sample data (generated)"
     scores = group.scores["runs"]["small-cnn"]["seeds"]["0"]["scores"]
     for split, name in (("test", "test."), ("test+augmented", "test.augmented_"), ("validation", "validation.")):
-        rows = group.outcomes[group.outcomes["split"] == split]
+        rows = group.outcomes[(group.outcomes["split"] == split) & (group.outcomes["run"] == "small-cnn")]
         assert len(rows) == (10 if split == "validation" else sample.TEST)
         assert scores[f"{name}accuracy"] == pytest.approx((rows["prediction"] == rows["target"]).mean())
         assert scores[f"{name}loss"] == pytest.approx(rows["loss"].mean(), rel=1e-5)
     assert scores["test.augmented_loss"] != pytest.approx(scores["test.loss"], rel=1e-7)
     assert len(group.plot_samples("small-cnn")[0]["images"]) == 15
+    with pytest.raises(InputError, match="no figure showed them"):
+        group.plot_samples("unseen-cnn")
 
     content = io.BytesIO()
     Image.new("RGB", (60, 60), "red").save(content, "PNG")
