@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 WORDS = ["a", "man", "is", "playing", "the", "guitar", "piano", "dog", "sleeps"]
 RUNS = {"wide": {}, "slow": {"lr": 0.1, "keep_best": True}}
-FIGURE = {"kind": "curves", "group": "g", "title": "Rates", "x_label": "step", "y_label": "MSE", "curve": "train_loss"}
+FIGURE = {"kind": "curves", "group": "g", "baseline": "g", "title": "Rates", "curve": "train_loss"}
+FIGURE |= {"x_label": "step", "y_label": "MSE"}
 QUESTIONS = {
     "rate": {
         "report": "A",
