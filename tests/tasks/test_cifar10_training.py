@@ -137,13 +137,8 @@ def test_from_the_archive_to_outcomes_and_a_prediction(copy_of_the_code: Path, c
     sample.write(root / "data/sample/raw/cifar10", 0)
     identity = {"group": "cnn", "task": "cifar10", "model": "simple_cnn"}
     run = identity | {"widths": [4, 8, 8, 16, 16], "hidden_size": 16, "test_time_augmentation": True, "batch_size": 50}
-    mistakes = {
-        "kind": "mistakes",
-        "group": "cnn",
-        "baseline": "cnn",
-        "title": "Mistakes",
-        "runs": {"small-cnn": "small"},
-    }
+    mistakes = {"kind": "mistakes", "group": "cnn", "baseline": "cnn", "title": "Most confident mistakes"}
+    mistakes |= {"runs": {"small-cnn": "small"}, "classes": list(CLASSES), "x_label": "image", "y_label": "confidence"}
     write_reports(
         root,
         {"small-cnn": run, "unseen-cnn": run},
