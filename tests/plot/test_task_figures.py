@@ -136,6 +136,17 @@ def test_forecast_errors_are_squared_and_averaged(tmp_path):
     assert np.allclose(table["value"], np.repeat([0.01, 0.04], 20), rtol=1e-3)
 
 
+def test_a_long_forecast_keeps_few_points_of_its_errors(tmp_path):
+    target, forecast = np.zeros(2001), np.linspace(0, 1, 2000)
+    write_evaluation(
+        tmp_path, {"a": {0: {}}}, outcomes=outcomes("a", 0, start=[1], target=[target], forecast=[forecast])
+    )
+    table = draw(tmp_path, "forecast", ["a"], show="error")
+    assert table["x"].iloc[[0, -1]].tolist() == [1, 2000]
+    assert 200 <= len(table) <= 400
+    assert np.allclose(table["value"], ((table["x"] - 1) / 1999) ** 2, atol=1e-6)
+
+
 def test_lines_hold_the_table(tmp_path):
     rows = pd.DataFrame({"series": ["up"] * 3 + ["down"] * 3, "x": [1, 2, 3] * 2, "y": [1, 10, 100, 100, 10, 1]})
     tables = pd.concat([rows.assign(run="a", seed=seed) for seed in (0, 1)])

@@ -10,7 +10,7 @@ import pandas as pd
 from stages.lib.figures import Forecast
 from stages.plot.bands import across_seeds, draw_band
 from stages.plot.evaluations import Evaluations
-from stages.plot.smoothing import smooth_log
+from stages.plot.smoothing import smooth_log, thin
 from stages.plot.style import MUTED, Sheet
 
 REAL = "real"
@@ -20,7 +20,7 @@ def read(figure: Forecast, evaluations: Evaluations) -> pd.DataFrame:
     """Columns run, seed, x, value, smoothed.
 
     values: the first sequence, x from 0, and the first seed's forecasts of it. error: squared error, mean over all
-    sequences, of every seed, x the distance from the last known point.
+    sequences, of every seed, x the distance from the last known point; smoothed over all points, then thinned.
     """
     frames = []
     for run, label in figure.runs.items():
@@ -33,7 +33,8 @@ def read(figure: Forecast, evaluations: Evaluations) -> pd.DataFrame:
                 x = np.arange(1, len(errors) + 1)
                 # Errors span decades; where a forecast crosses the sequence they are 0.
                 smoothed = smooth_log(x, np.maximum(errors, 1e-12))
-                frames.append(pd.DataFrame({"run": label, "seed": seed, "x": x, "value": errors, "smoothed": smoothed}))
+                line = pd.DataFrame({"run": label, "seed": seed, "x": x, "value": errors, "smoothed": smoothed})
+                frames.append(line.iloc[thin(len(line))])
                 continue
             if not frames:
                 frames.append(_series(REAL, 0, 0, targets[0]))
