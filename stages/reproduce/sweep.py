@@ -11,7 +11,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,17 +21,17 @@ from stages.reproduce.coordinator import Coordinator
 from stages.reproduce.wall_times import WallTimes
 
 if TYPE_CHECKING:
+    from dvc.repo.experiments.queue.celery import LocalCeleryQueue
+
     from stages.reproduce.cluster import Site
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What the coordinator asks of a stage. `message` is the experiment's place in DVC's queue."""
+    """What the coordinator asks of a stage."""
 
     name: str
     entry: str
-    message: Any = field(compare=False)
-    queue: Any = field(compare=False)
     wdir: str = str(ROOT)
     meta: None = None
     outs: tuple[Any, ...] = ()
@@ -54,8 +54,7 @@ class Experiment:
         return True
 
     def save(self) -> None:
-        """Take it out of the queue. One whose coordinator was killed stays there, and runs the next time."""
-        self.queue.celery.reject(self.message.delivery_tag)
+        """Its worker took it out of the queue."""
 
     def commit(self) -> None:
         """DVC has recorded the experiment where it ran."""
@@ -66,10 +65,9 @@ def run_queue(open_cluster: "Callable[[Any], AbstractContextManager[Site]]") -> 
     from dvc.repo import Repo
 
     with Repo() as repo:
-        queue = repo.experiments.celery_queue
         queued = [
-            Experiment(entry.name or entry.stash_rev[:7], json.dumps(entry.asdict()), message, queue)
-            for message, entry in queue._iter_queued()
+            Experiment(entry.name or entry.stash_rev[:7], json.dumps(entry.asdict()))
+            for entry in repo.experiments.celery_queue.iter_queued()
         ]
 
         @contextmanager
@@ -96,12 +94,27 @@ def main() -> None:
     from dvc.repo.experiments.queue.tasks import run_exp
 
     with Repo() as repo:
-        celery = repo.experiments.celery_queue.celery  # DVC's functions look for the current one
-        celery.loader.import_default_modules()
+        queue = repo.experiments.celery_queue
+        queue.celery.loader.import_default_modules()  # DVC's functions look for the current one
         run_exp(entry)
-        info = ExecutorInfo.load_json(repo.experiments.celery_queue.get_infofile_path(entry["stash_rev"]))
+        _mark_done(queue, entry["stash_rev"])
+        info = ExecutorInfo.load_json(queue.get_infofile_path(entry["stash_rev"]))
     if info.result is None or info.result.exp_hash is None:
         raise InputError(f"the experiment failed; `dvc queue logs {entry['name']}` shows what it wrote")
+
+
+def _mark_done(queue: "LocalCeleryQueue", stash_rev: str) -> None:
+    """Move an experiment that has ended, well or not, from DVC's queue to the finished ones, as DVC's own worker does:
+    `dvc queue status` and `dvc queue logs` know it then. One that was killed stays queued and runs the next time.
+    """
+    from celery.states import SUCCESS
+
+    app = queue.celery
+    for message, entry in [*queue._iter_queued()]:
+        if entry.stash_rev == stash_rev:
+            app.backend.store_result(message.headers["id"], None, SUCCESS)  # of the task, which has ended
+            path = Path(app._queued_msg_path_cache[message.delivery_tag])
+            path.rename(Path(app.conf.broker_transport_options["processed_folder"], path.name))
 
 
 if __name__ == "__main__":

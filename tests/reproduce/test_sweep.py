@@ -22,8 +22,11 @@ def test_a_sweep_runs_side_by_side_and_is_recorded(tmp_path: Path) -> None:
     assert failed.returncode == 2
     assert failed.stdout.count("Running stage 'experiment ") == 3
     shown = project.call("dvc", "exp", "show", "--csv", "--no-pager").stdout
-    rates = [row["lr"] for row in csv.DictReader(io.StringIO(shown)) if row["Experiment"]]
-    assert sorted(float(rate) for rate in rates if rate) == [0.25, 0.5]
+    experiments = [row for row in csv.DictReader(io.StringIO(shown)) if row["Experiment"]]
+    rates = {float(row["params.yaml:lr"]): row for row in experiments}
+    assert sorted(rates) == [-1, 0.25, 0.5]
+    assert [rates[rate]["State"] for rate in (0.25, 0.5, -1)] == ["Success", "Success", "Failed"]
+    assert "params.yaml: lr = -1: " in project.call("dvc", "queue", "logs", rates[-1]["Experiment"]).stdout
     done = project.call(*REPRODUCE, "--queue")
     assert "0 experiments run" in done.stdout
     one_error_line(project.call(*REPRODUCE, "--queue", "validate", fails=True), 2, "--queue takes no targets")
