@@ -38,7 +38,7 @@ def plain(folder: Path, at_once: bool) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=1500, help="of each training (default: %(default)s, as in report A)")
+    parser.add_argument("--steps", type=int, default=1500, help="of each training (default: %(default)s, report A's)")
     steps = parser.parse_args().steps
     times, alone = {}, {}
     for workers in (1, 2):
