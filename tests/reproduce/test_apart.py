@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,7 +26,9 @@ WORKER = (*DASK, "distributed.cli.dask_worker", "--nthreads", "1", "--no-dashboa
 class Hosts:
     """A coordinator's project, two clones of it with a worker each, and a scheduler."""
 
-    def __init__(self, folder: Path, steps: int | None, checkpoint_seconds: float | None) -> None:
+    def __init__(
+        self, folder: Path, steps: int | None, checkpoint_seconds: float | None, remote: Sequence[str] = ()
+    ) -> None:
         self.project = Project(folder / "coordinator")
         if steps:
             lengthen(self.project, steps)
@@ -36,9 +38,14 @@ class Hosts:
         self.project.environment |= {"OMP_NUM_THREADS": "1", "WATCH_FOLDER": ""}
         # On a busy machine a worker may be killed before it has loaded the libraries, several times in a row.
         self.project.environment |= {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "30"}
-        self.project.call("dvc", "remote", "add", "--quiet", "--default", "store", str(folder / "remote"))
+        self.remote = folder / "remote"
+        url, *setting = remote or [str(self.remote)]
+        self.project.call("dvc", "remote", "add", "--quiet", "--default", "store", url)
+        if setting:
+            self.project.call("dvc", "remote", "modify", "store", *setting)
+            self.project.environment |= {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
         self.project.commit()
-        self.remote, self.clones = folder / "remote", [folder / f"host-{number}" for number in (1, 2)]
+        self.clones = [folder / f"host-{number}" for number in (1, 2)]
         for clone in self.clones:
             self.project.call("git", "clone", "--quiet", str(self.project.folder), str(clone))
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -77,8 +84,10 @@ class Hosts:
 
 
 @contextmanager
-def hosts_in(folder: Path, steps: int | None = None, checkpoint_seconds: float | None = None) -> Iterator[Hosts]:
-    hosts = Hosts(folder, steps, checkpoint_seconds)
+def hosts_in(
+    folder: Path, steps: int | None = None, checkpoint_seconds: float | None = None, remote: Sequence[str] = ()
+) -> Iterator[Hosts]:
+    hosts = Hosts(folder, steps, checkpoint_seconds, remote)
     try:
         yield hosts
     finally:
@@ -98,8 +107,20 @@ def expected(hosts: Hosts) -> dict[str, dict[str, str]]:
     return recorded(hosts.project)
 
 
+@pytest.mark.parametrize("remote", ["s3"], indirect=True)
+def test_a_bucket_between_two_hosts_leaves_the_same(
+    expected: dict[str, dict[str, str]], remote: Sequence[str], tmp_path: Path
+) -> None:
+    with hosts_in(tmp_path, remote=remote) as hosts:
+        leave_what_one_machine_leaves(hosts, expected)
+
+
 def test_two_hosts_leave_what_one_machine_leaves(hosts: Hosts, expected: dict[str, dict[str, str]]) -> None:
     empty(hosts.project)
+    leave_what_one_machine_leaves(hosts, expected)
+
+
+def leave_what_one_machine_leaves(hosts: Hosts, expected: dict[str, dict[str, str]]) -> None:
     process = hosts.reproduce()
     output = process.communicate(timeout=600)[0]
     assert process.returncode == 0, output
