@@ -114,6 +114,13 @@ class Project:
         assert (done.returncode != 0) == fails, f"{words}: {done.stdout}\n{done.stderr}"
         return done
 
+    def add_remote(self, url: str, *setting: str, scope: str = "--local") -> None:
+        """A DVC remote `store`, for this checkout or (`--project`) for its clones too."""
+        self.call("dvc", "remote", "add", scope, "--force", "store", url)
+        if setting:
+            self.call("dvc", "remote", "modify", scope, "store", *setting)
+            self.environment |= {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+
     def commit(self) -> None:
         self.call("git", "add", "--all")
         self.call("git", "commit", "--quiet", "--message", "state")

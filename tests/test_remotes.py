@@ -1,6 +1,5 @@
 """Results travel to another clone, by a folder and by S3; and what `dvc gc` leaves."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -11,23 +10,16 @@ from test_pipeline import weights
 pytestmark = pytest.mark.pipeline
 
 
-def add_remote(project: Project, url: str, *setting: str) -> None:
-    project.call("dvc", "remote", "add", "--local", "--force", "store", url)
-    if setting:
-        project.call("dvc", "remote", "modify", "--local", "store", *setting)
-        project.environment |= {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-
-
 def test_another_clone_pulls_everything_and_has_nothing_to_run(
     reproduced: Project, tmp_path: Path, remote: tuple[str, ...]
 ) -> None:
-    add_remote(reproduced, *remote)
+    reproduced.add_remote(*remote)
     reproduced.call("dvc", "push", "--remote", "store", "--run-cache")
     clone = tmp_path / "clone"
     reproduced.call("git", "clone", "--quiet", str(reproduced.folder), str(clone))
     other = object.__new__(Project)
     other.folder, other.environment = clone, environment(reproduced.folder) | {"WATCH_FOLDER": ""}
-    add_remote(other, *remote)
+    other.add_remote(*remote)
     other.call("dvc", "pull", "--remote", "store", "--run-cache", "dvc.yaml")
     assert stages_run(other.call("dvc", "repro")) == []
     assert weights(clone) == weights(reproduced.folder)

@@ -39,11 +39,8 @@ class Hosts:
         # On a busy machine a worker may be killed before it has loaded the libraries, several times in a row.
         self.project.environment |= {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "30"}
         self.remote = folder / "remote"
-        url, *setting = remote or [str(self.remote)]
-        self.project.call("dvc", "remote", "add", "--quiet", "--default", "store", url)
-        if setting:
-            self.project.call("dvc", "remote", "modify", "store", *setting)
-            self.project.environment |= {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+        self.project.add_remote(*remote or [str(self.remote)], scope="--project")
+        self.project.call("dvc", "remote", "default", "store")
         self.project.commit()
         self.clones = [folder / f"host-{number}" for number in (1, 2)]
         for clone in self.clones:
@@ -112,15 +109,15 @@ def test_a_bucket_between_two_hosts_leaves_the_same(
     expected: dict[str, dict[str, str]], remote: Sequence[str], tmp_path: Path
 ) -> None:
     with hosts_in(tmp_path, remote=remote) as hosts:
-        leave_what_one_machine_leaves(hosts, expected)
+        reproduce_on_both(hosts, expected)
 
 
 def test_two_hosts_leave_what_one_machine_leaves(hosts: Hosts, expected: dict[str, dict[str, str]]) -> None:
     empty(hosts.project)
-    leave_what_one_machine_leaves(hosts, expected)
+    reproduce_on_both(hosts, expected)
 
 
-def leave_what_one_machine_leaves(hosts: Hosts, expected: dict[str, dict[str, str]]) -> None:
+def reproduce_on_both(hosts: Hosts, expected: dict[str, dict[str, str]]) -> None:
     process = hosts.reproduce()
     output = process.communicate(timeout=600)[0]
     assert process.returncode == 0, output
