@@ -243,7 +243,7 @@ def test_gate_products_are_derivatives_of_a_step_of_the_lstm() -> None:
     lengths = torch.tensor([3, 5])
     vectors = torch.randn(2, 5, 4, dtype=torch.float64)
     products = scoring.gate_products(network, torch.zeros(2, 5, dtype=torch.long), vectors, lengths)
-    weights = network.recurrent
+    weights = network.recurrent.layers[0][0]
     expected: dict[str, list[torch.Tensor]] = {name: [] for name in products}
     for row, length in enumerate(lengths.tolist()):
         h, c = torch.zeros(6, dtype=torch.float64), torch.zeros(6, dtype=torch.float64)
@@ -271,7 +271,7 @@ def test_the_gates_of_an_lstm_are_measured_and_of_no_other_network(prepared: Pre
         for parameter in lstm.recurrent.parameters():
             parameter.zero_()
         # Blocks i, f, z, o of 5 rows: without weights σ is 1/2 and the derivative of a tanh is 1, but for open gates f.
-        lstm.recurrent.bias_ih_l0[5:10] = 5
+        lstm.recurrent.layers[0][0].bias_ih_l0[5:10] = 5
     values = scoring.diagnostics(lstm, splits)
     for name, product in (("forget", 1 / (1 + math.exp(-5))), ("output", 0.5), ("input", 0.5)):
         assert values[f"test.{name}_product_small"] == 0

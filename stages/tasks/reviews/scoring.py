@@ -61,13 +61,12 @@ def diagnostics(network: "nn.Module", splits: Mapping[str, Split]) -> dict[str, 
     _largest.
     """
     import torch
-    from torch import nn
 
-    from stages.networks.sentence_classifier import SentenceClassifier
+    from stages.networks.sentence_classifier import SentenceClassifier, StackedLSTM
 
-    if not isinstance(network, SentenceClassifier) or not isinstance(network.recurrent, nn.LSTM):
+    if not isinstance(network, SentenceClassifier) or not isinstance(network.recurrent, StackedLSTM):
         return {}
-    if network.recurrent.num_layers > 1 or network.recurrent.bidirectional:
+    if len(network.recurrent.layers) > 1 or len(network.recurrent.layers[0]) > 1:
         return {}
     network.eval()
     device = next(network.parameters()).device
@@ -97,13 +96,13 @@ def gate_products(
     """
     import torch
     import torch.nn.functional as F
-    from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+    from stages.networks.layers.packed_lstm import pack, unpack
     from stages.networks.layers.ragged import length_mask
 
-    lstm, words = network.recurrent, network.words(token_ids, vectors)
-    packed = pack_padded_sequence(words, lengths.cpu(), batch_first=True, enforce_sorted=False)
-    states, _ = pad_packed_sequence(lstm(packed)[0], batch_first=True)
+    lstm, words = network.recurrent.layers[0][0], network.words(token_ids, vectors)
+    packed = pack(words, lengths)
+    states = unpack(packed, lstm(packed), words.shape[1])
     before = F.pad(states, (0, 0, 1, 0))[:, :-1]
     gates = F.linear(words, lstm.weight_ih_l0, lstm.bias_ih_l0) + F.linear(before, lstm.weight_hh_l0, lstm.bias_hh_l0)
     i, f, z, o = gates[length_mask(lengths, words.shape[1])].chunk(4, dim=1)
