@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from stages.lib.config_params import PROFILES
-from stages.lib.errors import InputError, run_stage
+from stages.lib.entry_point import run_stage
+from stages.lib.errors import InputError
 from stages.lib.results import read_table
 
 

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from benchmarks.turns import prepared, take_turns
-from stages.lib.errors import run_stage
+from stages.lib.entry_point import run_stage
 from stages.lib.files import ROOT, read_json
 from stages.lib.task import AugmentContext, get_task, task_module
 from stages.train.precision import resolve

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from benchmarks.turns import prepared, take_turns, trainer
 from stages.lib.config_params import PROFILES
-from stages.lib.errors import run_stage
+from stages.lib.entry_point import run_stage
 from stages.lib.files import ROOT, read_json
 from stages.lib.task import Batch, get_task, task_module
 from stages.networks.layers.ragged import length_mask

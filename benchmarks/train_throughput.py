@@ -20,7 +20,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from benchmarks.turns import prepared, take_turns, trainer
 from stages.lib.config_params import PROFILES
-from stages.lib.errors import run_stage
+from stages.lib.entry_point import run_stage
 from stages.lib.files import ROOT, read_json
 from stages.lib.task import Batch, get_task, task_module
 from stages.networks.layers.packed_lstm import PackedLSTM

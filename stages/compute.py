@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.lib.config import PROFILES, Profile, load_reports, read_limits
-from stages.lib.errors import InputError, run_stage
+from stages.lib.entry_point import run_stage
+from stages.lib.errors import InputError
 from stages.lib.task import task_module
 
 

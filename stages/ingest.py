@@ -8,7 +8,8 @@ from pathlib import Path
 
 from stages.lib.config_own import OwnParams, own_dataset, own_format, read_own_datasets
 from stages.lib.config_params import OWN, PARAMS, read_params
-from stages.lib.errors import InputError, run_stage
+from stages.lib.entry_point import run_stage
+from stages.lib.errors import InputError
 from stages.lib.own_data.source import Source, find_files
 from stages.lib.task import task_module
 from stages.lib.text import glove

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 from stages.lib.config import find_run
 from stages.lib.config_params import PROFILES
 from stages.lib.config_run import Run
-from stages.lib.errors import InputError, run_stage
+from stages.lib.entry_point import run_stage
+from stages.lib.errors import InputError
 from stages.lib.own_data.tables import decode_text, read_text
 from stages.lib.task import task_module
 

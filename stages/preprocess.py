@@ -5,7 +5,8 @@ from pathlib import Path
 
 from stages.lib.config import PROFILES, load_reports
 from stages.lib.config_model import check_model
-from stages.lib.errors import InputError, run_stage
+from stages.lib.entry_point import run_stage
+from stages.lib.errors import InputError
 from stages.lib.task import task_module
 
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stages.lib.config import load_reports
-from stages.lib.errors import InputError, run_stage
+from stages.lib.entry_point import run_stage
+from stages.lib.errors import InputError
 from stages.lib.files import atomic_file, atomic_folder
 
 MADE, PUBLISHED = Path("metrics", "full"), Path("docs", "results")

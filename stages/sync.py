@@ -18,7 +18,7 @@ from stages.lib.config import load_reports
 from stages.lib.config_entries import Profile
 from stages.lib.config_params import PROFILES, each_profile, read_study
 from stages.lib.config_run import STUDY
-from stages.lib.errors import run_stage
+from stages.lib.entry_point import run_stage
 from stages.lib.files import project_root
 from stages.lib.tracking import connection
 from stages.lib.tracking.records import read_records, reason, states

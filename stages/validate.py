@@ -14,7 +14,8 @@ from stages.lib.config_entries import Profile
 from stages.lib.config_model import check_model
 from stages.lib.config_own import own_format
 from stages.lib.config_params import PARAMS, PROFILES, REPORT_PROFILES, read_params, read_study
-from stages.lib.errors import InputError, run_stage
+from stages.lib.entry_point import run_stage
+from stages.lib.errors import InputError
 from stages.lib.files import write_text
 from stages.lib.task import task_module
 

@@ -29,6 +29,7 @@ NETWORKS = [path for path in CODE if re.fullmatch(r"stages/networks/\w+\.py", pa
 NEUTRAL = {
     r"stages/(.*/)?__init__\.py": "docstrings and exports; of stages itself, how often Python looks for garbage",
     r"stages/lib/errors\.py": "words of error messages",
+    r"stages/lib/(entry_point|recovery)\.py": "how a command starts and ends",
     r"stages/lib/config(_model|_own|_params|_run)?\.py": "reads and checks settings, whose values are in the commands",
     r"stages/lib/files\.py": "how files are written, not what is in them",
     r"stages/lib/determinism\.py": "refuses operations, and changes none",

@@ -11,7 +11,8 @@ from stages.download.catalogue import read_catalogue
 from stages.download.datasets import download, write_sample
 from stages.lib.config import PROFILES
 from stages.lib.config_model import check_id
-from stages.lib.errors import InputError, run_stage
+from stages.lib.entry_point import run_stage
+from stages.lib.errors import InputError
 
 
 def main() -> None:

@@ -5,7 +5,8 @@
 import argparse
 
 from stages.lib.config import PROFILES, read_study
-from stages.lib.errors import InputError, run_stage
+from stages.lib.entry_point import run_stage
+from stages.lib.errors import InputError
 
 
 def main() -> None:

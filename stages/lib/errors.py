@@ -1,11 +1,4 @@
-"""Errors that a user can act on: one line, no traceback, exit code 2."""
-
-import errno
-import os
-import signal
-import sys
-from collections.abc import Callable
-from typing import Any
+"""Errors that a user can act on, and that a command shows as one line."""
 
 
 class InputError(Exception):
@@ -18,44 +11,3 @@ class TrainingError(Exception):
 
 class ServiceError(Exception):
     """A scheduler or a remote that the work needs is gone. The message names it and says what to do."""
-
-
-def run_stage(main: Callable[[], None]) -> None:
-    """Call a stage's `main` and turn the errors that users can act on into one line on stderr. SIGTERM is as Ctrl-C,
-    and a stage that DVC started ends with DVC.
-
-    Exit codes: 0 done, 2 bad input, 1 anything else that stopped the work (training diverged, disk full, remote gone).
-    A defect of this project still shows its traceback.
-    """
-    from stages.lib.recovery import end_with_parent, mend
-
-    if "DVC_STAGE" in os.environ:
-        end_with_parent()
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        mend()
-        main()
-    except InputError as error:
-        _fail(error, 2)
-    except (TrainingError, ServiceError) as error:
-        _fail(error, 1)
-    except OSError as error:
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            readable = error.errno == errno.EROFS or os.access(str(error.filename), os.R_OK)
-            _fail(f"{error.filename or 'output'} is not {'writable' if readable else 'accessible'}", 2)
-        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP) and error.filename:
-            _fail(f"{error.filename}: {error.strerror}", 2)
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        _fail(f"{error.filename or 'output'}: no space left on the disk; free some and run the same command again", 1)
-    except KeyboardInterrupt:
-        _fail("interrupted; run the same command again to resume", 130)
-
-
-def _interrupt(*_: Any) -> None:
-    raise KeyboardInterrupt
-
-
-def _fail(message: object, code: int) -> None:
-    print("error: " + " ".join(str(message).split()), file=sys.stderr)
-    sys.exit(code)

@@ -4,7 +4,8 @@ import argparse
 import difflib
 
 from stages.lib.config import PROFILES, load_reports
-from stages.lib.errors import InputError, run_stage
+from stages.lib.entry_point import run_stage
+from stages.lib.errors import InputError
 
 
 def main() -> None:

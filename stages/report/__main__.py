@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.lib.config import PROFILES, Profile, load_reports
-from stages.lib.errors import InputError, run_stage
+from stages.lib.entry_point import run_stage
+from stages.lib.errors import InputError
 from stages.lib.files import write_json, write_text
 from stages.lib.results import remedy
 

@@ -30,7 +30,8 @@ from stages.lib.questions.measures import Side, weights
 from stages.lib.statistics import Finding
 from stages.report.curves import spread_around
 from stages.report.measured import SCALES, Measured, Unavailable, constant, same_examples
-from stages.report.measurements import Results
+from stages.report.measurements import measure
+from stages.report.stored import Results
 
 if TYPE_CHECKING:
     from stages.lib.questions import Question
@@ -88,7 +89,7 @@ def _measured(results: Results, question: "Question", check: MeasuredCheck, labe
     reasons = []
     for side in sides:
         try:
-            measured.append((side, results.measure(question, check, side)))
+            measured.append((side, measure(results, question, check, side)))
         except Unavailable as missing:
             measured.append((side, None))
             reasons.append((side, str(missing)))

@@ -10,11 +10,11 @@ from stages.lib.errors import InputError
 from stages.lib.questions.measures import CurveNumber, Level
 from stages.lib.statistics.curves import FEWEST_POINTS, NoValue
 from stages.report.measured import Unavailable
+from stages.report.stored import Results
 
 if TYPE_CHECKING:
     from stages.lib.questions import Question
     from stages.lib.questions.checks import MeasuredCheck
-    from stages.report.measurements import Results
 
 #: Named windows as fractions of the curve's x.
 WINDOWS = {
@@ -44,7 +44,7 @@ class Curve(NamedTuple):
 
 
 def read_curve(
-    results: "Results", question: "Question", check: "MeasuredCheck", wanted: CurveNumber, run: str, seed: int
+    results: Results, question: "Question", check: "MeasuredCheck", wanted: CurveNumber, run: str, seed: int
 ) -> Number:
     """One number of one seed's curve. Raises Unavailable where the curve does not give it, InputError for a column that
     the history does not have.
@@ -65,7 +65,7 @@ def read_curve(
         raise Unavailable(str(error)) from None
 
 
-def load_curve(results: "Results", wanted: CurveNumber, run: str, seed: int) -> Curve:
+def load_curve(results: Results, wanted: CurveNumber, run: str, seed: int) -> Curve:
     """Where the column was measured, x and the column, less another one if there is one."""
     history = results.history(run, seed)
     names = [wanted.x, wanted.column, *([wanted.less] if wanted.less else [])]
@@ -131,7 +131,7 @@ def bounds(curve: Curve, window: str | tuple[float, float]) -> tuple[float, floa
     return window
 
 
-def spread_around(results: "Results", wanted: CurveNumber, run: str, points: int, log: bool) -> float:
+def spread_around(results: Results, wanted: CurveNumber, run: str, points: int, log: bool) -> float:
     """Root mean square over seeds of the standard deviation of the column over the points around x = `at`."""
     found = []
     for seed in results.seeds(run):
@@ -142,7 +142,7 @@ def spread_around(results: "Results", wanted: CurveNumber, run: str, points: int
     return float(np.sqrt(np.mean(found)))
 
 
-def _saturation(results: "Results", check: "MeasuredCheck", wanted: CurveNumber) -> float:
+def _saturation(results: Results, check: "MeasuredCheck", wanted: CurveNumber) -> float:
     """The x before which no seed of any run of the check has passed the limit."""
     column = CurveNumber(column=wanted.until.column, number="last", x=wanted.x)
     ends = [np.inf]
@@ -153,7 +153,7 @@ def _saturation(results: "Results", check: "MeasuredCheck", wanted: CurveNumber)
     return min(ends)
 
 
-def _level(results: "Results", question: "Question", wanted: CurveNumber, run: str) -> float:
+def _level(results: Results, question: "Question", wanted: CurveNumber, run: str) -> float:
     level = wanted.level
     if isinstance(level, Level):
         for of in level.of:

@@ -15,8 +15,8 @@ from stages.lib.questions.replacement import replace_runs
 from stages.lib.results import remedy
 from stages.report import verdicts
 from stages.report.checking import Checked, check_each, combined
-from stages.report.measurements import Results
 from stages.report.reported import consistency, could_have_seen, on_its_size, variants
+from stages.report.stored import Results
 from stages.report.wording import found_in_short
 from stages.report.writing import describe, describe_run, rounded
 

@@ -6,7 +6,8 @@ from stages.lib import statistics
 from stages.lib.questions import figures_of
 from stages.lib.questions.checks import Agrees, Shown, leaves
 from stages.report.measured import Unavailable
-from stages.report.measurements import Results
+from stages.report.measurements import measure
+from stages.report.stored import Results
 
 if TYPE_CHECKING:
     from stages.lib.questions import Question
@@ -53,7 +54,7 @@ def on_its_size(results: Results, question: "Question") -> list[dict[str, Any]]:
         if not isinstance(check, Agrees) or check.metric is None:
             continue
         try:
-            measured = results.measure(question, check, check.run).measurements
+            measured = measure(results, question, check, check.run).measurements
         except Unavailable:
             continue
         low, high = statistics.on_fewer_keywords(measured, test.items)
@@ -82,7 +83,7 @@ def variants(results: Results, name: str) -> list[dict[str, Any]]:
         outcomes = {}
         for run in figure.runs:
             try:
-                measured = results.measure(question, shown, run).measurements
+                measured = measure(results, question, shown, run).measurements
             except Unavailable as missing:
                 outcomes[run] = str(missing)
                 continue

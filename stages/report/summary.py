@@ -18,7 +18,8 @@ from typing import Any
 import yaml
 
 from stages.lib.config import load_reports
-from stages.lib.errors import InputError, run_stage
+from stages.lib.entry_point import run_stage
+from stages.lib.errors import InputError
 from stages.lib.files import read_json, write_text
 from stages.lib.results import Group, read_group
 from stages.report.verdicts import is_waiting

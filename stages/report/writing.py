@@ -9,8 +9,8 @@ from stages.lib.questions.measures import Side, weights
 from stages.lib.statistics import Estimate, Finding
 from stages.report.checking import Checked
 from stages.report.measured import NO_OUTCOMES, NOT_TRAINED, Measured, Unavailable
-from stages.report.measurements import Results
 from stages.report.numbers import unscaled
+from stages.report.stored import Results
 from stages.report.wording import measure_name, rule, scale_of, side_name
 
 if TYPE_CHECKING:

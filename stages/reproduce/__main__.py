@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from stages.lib.errors import InputError, run_stage
+from stages.lib.entry_point import run_stage
+from stages.lib.errors import InputError
 from stages.reproduce.coordinator import Coordinator
 from stages.reproduce.recording import keep_rwlock_in_memory, outdated, plan_of, restore, whole_rwlock, write_lock
 from stages.reproduce.wall_times import WallTimes, duration

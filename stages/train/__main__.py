@@ -8,7 +8,7 @@ import argparse
 import os
 
 from stages.lib.config import PROFILES, find_run
-from stages.lib.errors import run_stage
+from stages.lib.entry_point import run_stage
 
 # cuBLAS needs this, set before torch starts, to give the same bytes twice.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from stages.lib.config import Reports, load_reports
-from stages.lib.errors import InputError, run_stage
+from stages.lib.entry_point import run_stage
+from stages.lib.errors import InputError
 from stages.lib.files import read_json
 
 

@@ -16,7 +16,8 @@ import stages.download.__main__ as command
 from stages.download import datasets
 from stages.download.catalogue import read_catalogue
 from stages.download.datasets import download, mirror_from_environment
-from stages.lib.errors import InputError, run_stage
+from stages.lib.entry_point import run_stage
+from stages.lib.errors import InputError
 
 
 def test_a_file_comes_whole(server: Server) -> None:

@@ -128,7 +128,7 @@ FULL_DISK = """
 import importlib, json, os, subprocess, sys
 from pathlib import Path
 import safetensors.torch, stages.train.trainer, stages.lib.prediction, stages.tasks.sts.training.task
-from stages.lib.errors import run_stage
+from stages.lib.entry_point import run_stage
 
 os.mkdir("disk")
 if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", "disk"]).returncode:
