@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 METRICS = {
     "accuracy": MetricDefinition("mean", ("correct",), larger_is_better=True),
     "loss": MetricDefinition("mean", ("loss",)),
+    # Of LSTMs, from `diagnostics`.
+    **{
+        f"{gate}_product_{number}": MetricDefinition("seed")
+        for gate in ("forget", "output", "input")
+        for number in ("small", "large", "median", "largest")
+    },
 }
 #: A product of derivatives below the first counts as 0, above the second as 1 (D-theory-gate).
 SMALL, LARGE = 0.1, 0.9
