@@ -14,7 +14,7 @@ from conftest import write_yaml
 
 from stages.lib.files import ROOT, read_yaml
 
-BEST, OTHER, FIGURE, COUNTS = "A-sts-best", "A-sts-lr-1", "A-sts-lr", "sts-counts"
+BEST, OTHER, FIGURE, COUNTS = "A-sts-best", "A-sts-lr-1", "A-sts-lr", "sts-statements"
 FULL = ("full/dvc.yaml", "full/params.yaml")
 STAGES = {
     "validate",

@@ -65,7 +65,7 @@ FIGURE, QUESTION = ("figures", "A-sts-lr"), ("questions", "A-sts-lr")
         ("cifar10.yaml", ("groups", "cnn", "modell"), "x", ["groups.cnn", "unknown key 'modell'"]),
         ("cifar10.yaml", ("groups", "new"), {"task": "sts", "model": "siamese_lstm"}, ["groups.new", "no run"]),
         ("concepts.yaml", ("computed", "cnn"), {"task": "concepts", "data": "sts"}, ["computed.cnn", "groups"]),
-        ("concepts.yaml", ("computed", "x"), {"task": "cifar10", "data": "sts"}, ["'cifar10' has no statements"]),
+        ("concepts.yaml", ("computed", "x"), {"task": "sine", "data": "sts"}, ["'sine' has no statements"]),
         ("sts.yaml", (*FIGURE, "widht"), 3, ["figures.A-sts-lr", "unknown key 'widht'"]),
         ("sts.yaml", (*FIGURE, "runs"), {"A-sts-lr-7": "x"}, ["figures.A-sts-lr", "A-sts-lr-7"]),
         ("sts.yaml", (*FIGURE, "baseline"), "A-st", ["figures.A-sts-lr", "A-st"]),

@@ -22,8 +22,9 @@ class Result:
 class Statement(NamedTuple):
     """`compute(seed, data)` is called with each seed from 0 up to `seeds`; what draws nothing at random has one.
 
-    data: the folder of the task's prepared data.
+    data: the folder of the task's prepared data · timed: whether the values are times, which no second run repeats.
     """
 
     compute: Callable[[int, Path], Result]
     seeds: int = 1
+    timed: bool = False

@@ -45,8 +45,6 @@ def _measured(results: Results, question: "Question", check: MeasuredCheck, run:
 def _quantity(results: Results, question: "Question", check: MeasuredCheck, quantity: Quantity, run: str) -> Measured:
     if quantity.metric is not None:
         return _metric(results, run, quantity.metric, quantity.scale)
-    if quantity.timing is not None:
-        return of_seeds(scaled(_timing(results, check, run, quantity.timing), quantity.scale))
     values = [read_curve(results, question, check, quantity.curve, run, seed) for seed in results.seeds(run)]
     if not values:
         raise Unavailable(NOT_TRAINED)
@@ -71,15 +69,3 @@ def _metric(results: Results, run: str, metric: str, scale: Scale) -> Measured:
             f"{group.folder if group else ''}/outcomes.parquet: {run}: {metric} of the examples is not the one in"
             f" scores.json ({error}): they belong to other results; evaluate it again"
         ) from None
-
-
-def _timing(results: Results, check: MeasuredCheck, run: str, unit: str) -> list[float]:
-    machines = {results.machine(other) for other in check.runs if results.seeds(other)}
-    if len(machines) > 1:
-        raise Unavailable("the runs were timed on different machines")
-    values = []
-    for seed, entry in results.entry(run)["seeds"].items():
-        if "seconds" not in entry:
-            raise Unavailable("the wall time is not stored")
-        values.append(entry["seconds"] / float(results.history(run, int(seed))[unit].max()))
-    return values

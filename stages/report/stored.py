@@ -165,10 +165,3 @@ class Results:
         rows = rows[(rows["run"] == run) & (rows["split"] == split)]
         found = [part.sort_values("example") for _, part in rows.groupby("seed", sort=True)]
         return found if len(found) == len(self.seeds(run)) else None
-
-    def machine(self, run: str) -> tuple[Any, ...]:
-        """Devices, threads and precision that a run was trained with."""
-        entry = self.entry(run)
-        made = [seed.get("provenance", {}) for seed in entry["seeds"].values()]
-        devices = sorted({(str(one.get("device")), str(one.get("threads"))) for one in made})
-        return (*devices, entry.get("precision"))

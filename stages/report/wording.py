@@ -41,12 +41,7 @@ def words(name: str) -> str:
 
 def quantity_name(quantity: Quantity) -> str:
     """A quantity as a reader says it, with its scale."""
-    if quantity.metric is not None:
-        name = words(quantity.metric)
-    elif quantity.timing is not None:
-        name = f"seconds per {quantity.timing}"
-    else:
-        name = _curve_name(quantity.curve)
+    name = words(quantity.metric) if quantity.metric is not None else _curve_name(quantity.curve)
     return f"{SCALE_NAMES[quantity.scale]} {name}" if quantity.scale != "linear" else name
 
 

@@ -141,7 +141,6 @@ SAID = {
     },
     "may": {"kind": "possible", "pairs": [["a", "b"], ["a", "c"]], "first_is": "lower"},
     "in one seed at least": {"kind": "possible", "among": ["a"], "above": 500},
-    "time": {"kind": "higher", "run": "a", "against": "b", "timing": "step", "scale": "log"},
     "beside": {"kind": "shown", "among": ["a"], **CURVE},
     "either": {
         "kind": "any",
@@ -156,7 +155,7 @@ SAID = {
 @pytest.mark.parametrize("name", SAID)
 def test_every_way_to_word_a_statement_is_a_check(name: str, reports: Any) -> None:
     check = {"statement": name, **SAID[name]}
-    if not {"metric", "curve", "timing", "checks"} & check.keys():
+    if not {"metric", "curve", "checks"} & check.keys():
         check |= METRIC
     asked = ask(check, LOWER, numbers={"r": {"value": 1.42, "error": 0.05, "because": "read off a curve"}})
     reports(questions={"q": asked}).check_questions("full")
@@ -316,13 +315,12 @@ def test_departures_fit_by_every_list_that_is_given(given: Any, about: Any, touc
         ("reaches a number", ["level"]),
         ("faster to a final level", ["speed"]),
         ("still falling", ["speed"]),
-        ("time", ["speed"]),
         ("a fall no larger than the mean fall", ["order"]),
         ("swings in the source's window", ["order"]),
     ],
 )
 def test_what_a_departure_must_bear_on_follows_from_the_check(name: str, bearing: list[str]) -> None:
-    measured = {} if {"curve", "timing"} & SAID[name].keys() else METRIC
+    measured = {} if "curve" in SAID[name] else METRIC
     asked = parse({"statement": name, **SAID[name], **measured}, numbers={"r": {"value": 1}})
     assert asked.checks[0].rests_on == bearing
     asked = parse({"statement": name, **SAID[name], **measured, "bears_on": ["level"]}, numbers={"r": {"value": 1}})
@@ -331,7 +329,7 @@ def test_what_a_departure_must_bear_on_follows_from_the_check(name: str, bearing
 
 @pytest.mark.parametrize("name", SAID)
 def test_a_reading_renames_every_run_of_a_check(name: str) -> None:
-    measured = {} if {"curve", "timing", "checks"} & SAID[name].keys() else METRIC
+    measured = {} if {"curve", "checks"} & SAID[name].keys() else METRIC
     check = parse({"statement": name, **SAID[name], **measured}, LOWER, numbers={"r": {"value": 1}}).checks[0]
     before = [run for leaf in leaves([check]) for run in leaf.runs]
     after = [run for leaf in leaves([replace_runs(check, lambda run: f"{run}-2", "q")]) for run in leaf.runs]

@@ -387,23 +387,6 @@ def test_counts_of_seeds(study: Any, judged: Any) -> None:
     assert claims["q"]["checks"][0]["estimate"]["high"] == pytest.approx(1 - 0.025 ** (1 / 20), rel=1e-4)
 
 
-def test_time_is_compared_on_one_machine(study: Any) -> None:
-    """Seeds take 10, 20 and 30 s over 100 or 50 steps."""
-    longer = [curve | {"step": [x / 2 for x in X]} for curve in level(1, 1, 1)]
-    study.add("a", curves=level(1, 1, 1)).add("b", curves=longer)
-    study.ask({"kind": "lower", "statement": "s", "run": "a", "against": "b", "timing": "step", "scale": "log"})
-    reports = study.write()
-    (check,) = judge_all("full", reports)["claims"]["q"]["checks"]
-    assert check["estimate"]["value"] == pytest.approx(math.log(1 / 2), rel=1e-4)
-    assert check["sides"][0]["values"] == pytest.approx([math.log(seconds / 100) for seconds in (10, 20, 30)], rel=1e-4)
-    path = group_folder("full", "g", study.root) / "scores.json"
-    content = json.loads(path.read_text())
-    content["runs"]["b"]["seeds"]["0"]["provenance"] = {"device": "another"}
-    path.write_text(json.dumps(content))
-    (check,) = judge_all("full", reports)["claims"]["q"]["checks"]
-    assert "different machines" in check["reason"]
-
-
 def test_a_single_steps_error_is_that_of_its_neighbours(study: Any, judged: Any) -> None:
     """Losses alternate between 1 and 1.1 e-folds: any ten neighbours have the same standard deviation of the log."""
     x = list(range(41))

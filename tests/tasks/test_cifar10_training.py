@@ -14,8 +14,10 @@ from stages.download.samples import cifar10 as sample
 from stages.lib.config_entries import Limits
 from stages.lib.config_run import Run, make_run
 from stages.lib.errors import InputError
+from stages.lib.prediction import store_data
 from stages.lib.results import read_group
 from stages.lib.task import AugmentContext, Batch, Prepared
+from stages.tasks.cifar10 import statements
 from stages.tasks.cifar10.preparation import Settings, prepare
 from stages.tasks.cifar10.training.images import CLASSES
 from stages.tasks.cifar10.training.options import Options
@@ -83,6 +85,23 @@ def test_an_augmented_training_that_was_killed_ends_with_the_same_bytes(
     resumed = train(small(), prepared, tmp_path / "again", seconds=0.0)
     assert resumed.history == whole.history
     assert all(torch.equal(resumed.weights[name], whole.weights[name]) for name in whole.weights)
+
+
+def test_a_step_of_both_networks_is_timed_on_the_same_images(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_data(tmp_path / "cifar10", prepared, {})
+    classes = {}
+
+    def timed(networks: dict[str, Any], loss: Any, repeats: int) -> dict[str, float]:  # noqa: ARG001
+        assert all(loss(network).isfinite() for network in networks.values())
+        classes.update({name: type(network).__name__ for name, network in networks.items()})
+        return {"seconds_resnet18": 6.0, "seconds_simple_cnn": 0.5}
+
+    monkeypatch.setattr(statements, "step_seconds", timed)
+    values = statements.STATEMENTS["B-resnet-slow"].compute(0, tmp_path / "cifar10").values
+    assert classes == {"seconds_resnet18": "ResNet18", "seconds_simple_cnn": "SimpleCNN"}
+    assert values["seconds_resnet18_over_simple_cnn"] == 12.0
 
 
 def test_the_history_has_training_accuracy_and_test_accuracy(prepared: Prepared, tmp_path: Path) -> None:

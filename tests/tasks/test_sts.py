@@ -3,6 +3,7 @@
 import json
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from scipy import stats
 from sklearn.metrics import mean_squared_error
 
 from stages.lib.errors import InputError
+from stages.lib.prediction import store_data
 from stages.lib.task import Prepared, Split
-from stages.tasks.sts import interaction, scoring
+from stages.tasks.sts import interaction, scoring, statements
 from stages.tasks.sts.preparation import SPLIT_FILES, Settings, count_columns, prepare, read_pairs
 from stages.tasks.sts.statements import STATEMENTS
 from stages.tasks.sts.training.options import Options, SiameseLSTMOptions
@@ -168,6 +170,26 @@ def test_the_score_column_is_counted_from_the_prepared_data(tmp_path: Path) -> N
     columns = {"lines": 8, "lines_with_extra_columns": 2, "third_from_end_is_score": 6}
     (tmp_path / "metadata.json").write_text(json.dumps({"columns": columns}))
     assert STATEMENTS["A-sts-column"].compute(0, tmp_path).values == columns | {"share": 0.75}
+
+
+def test_a_step_of_both_widths_is_timed_on_the_same_pairs(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_data(tmp_path / "sts", prepared, {})
+    losses = []
+
+    def timed(networks: dict[str, Any], loss: Any, repeats: int) -> dict[str, float]:  # noqa: ARG001
+        losses.append({name: loss(network).item() for name, network in networks.items()})
+        units = {name: network.layers[0][0].hidden_size for name, network in networks.items()}
+        assert units == {"seconds_256": 256, "seconds_512": 512}
+        return {"seconds_256": 0.25, "seconds_512": 1.0}
+
+    monkeypatch.setattr(statements, "step_seconds", timed)
+    values = STATEMENTS["A-sts-slow"].compute(0, tmp_path / "sts").values
+    assert values == {"seconds_256": 0.25, "seconds_512": 1.0, "seconds_512_over_256": 4.0}
+    STATEMENTS["A-sts-slow"].compute(0, tmp_path / "sts")
+    STATEMENTS["A-sts-slow"].compute(1, tmp_path / "sts")
+    assert losses[0] == losses[1] != losses[2]
 
 
 # ── Training ──────────────────────────────────────────────────────────────────────────────────────────────────────────

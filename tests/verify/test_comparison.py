@@ -140,3 +140,15 @@ def test_the_interval_has_its_level(tmp_path: Path) -> None:
         old, new = ({str(i): v for i, v in enumerate(generator.normal(0.7, 0.01, 3))} for _ in range(2))
         off += not found(tmp_path, content(old), content(new, ELSEWHERE)).comes_back
     assert off <= 13
+
+
+def test_of_a_timed_statement_the_verdicts_alone_have_to_stay(tmp_path: Path) -> None:
+    published, remade = content({"0": 3.0, "1": 3.1}), content({"0": 2.0, "1": 2.1}, made=ELSEWHERE)
+    assert not found(tmp_path, published, remade).comes_back
+    for made in (published, remade):
+        made["scores"]["runs"]["r"]["timed"] = True
+    finding = found(tmp_path / "timed", published, remade)
+    assert finding.comes_back
+    assert not finding.same  # so that the verdicts are computed again
+    finding.changed_verdicts = ["q"]
+    assert not finding.comes_back

@@ -54,7 +54,7 @@ class MeasuredCheck(BaseCheck, Measure):
 
     @property
     def measure(self) -> Measure:
-        return Measure(metric=self.metric, curve=self.curve, timing=self.timing, scale=self.scale, minus=self.minus)
+        return Measure(metric=self.metric, curve=self.curve, scale=self.scale, minus=self.minus)
 
     @property
     def runs(self) -> list[str]:
@@ -66,7 +66,7 @@ class MeasuredCheck(BaseCheck, Measure):
         """What a departure must bear on to matter for this check."""
         if self.bears_on is not None:
             return self.bears_on
-        if any(q.timing or (q.curve and q.curve.number in ("steps_to", "slope", "plateau")) for q in self.quantities):
+        if any(q.curve and q.curve.number in ("steps_to", "slope", "plateau") for q in self.quantities):
             return ["speed"]
         return ["level"] if self._is_absolute else ["order"]
 

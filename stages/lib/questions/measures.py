@@ -92,25 +92,23 @@ class CurveNumber(Strict):
 
 
 class Quantity(Strict):
-    """One number of every seed; exactly one of the three.
+    """One number of every seed; either of the two.
 
     metric   a score, split.metric (validation.mse), with its outcomes by example where they are stored; or the name of
              a value of a computed statement
     curve    a number of a training history
-    timing   wall time: seconds a step or an epoch
     scale    taken of the number; `reported`, `at_least`, `at_most`, `above` and `below` are given as printed and are
              scaled too, margins and errors are on the scale
     """
 
     metric: str | None = None
     curve: CurveNumber | None = None
-    timing: Literal["step", "epoch"] | None = None
     scale: Scale = "linear"
 
     @model_validator(mode="after")
     def _measures_one(self) -> Self:
-        if sum(part is not None for part in (self.metric, self.curve, self.timing)) != 1:
-            raise ValueError("give exactly one of metric, curve and timing")
+        if (self.metric is None) == (self.curve is None):
+            raise ValueError("give either metric or curve")
         if self.curve is not None and self.curve.number in ("swing", "steps_to") and self.scale != "linear":
             raise ValueError(f"scale: {self.scale}: {self.curve.number} is a logarithm already")
         return self
