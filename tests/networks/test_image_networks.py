@@ -72,8 +72,13 @@ def test_the_pyramid_adds_each_map_to_the_upsampled_one_above() -> None:
         for level in range(4):
             expected = network.laterals[level](maps[level + 1]) + upsample(levels[level + 1])
             assert torch.allclose(levels[level], expected, atol=1e-5)
-        logits = [head(level.mean((2, 3))) for head, level in zip(network.heads, levels, strict=True)]
+        logits = [head(level.flatten(1)) for head, level in zip(network.heads, levels, strict=True)]
         assert torch.allclose(network(IMAGES), sum(logits), atol=1e-5)
+        # The reason for reading whole maps: in the means there is no pyramid left.
+        below = 0
+        for level in reversed(range(5)):
+            below = below + network.laterals[level](maps[level + 1].mean((2, 3), keepdim=True))
+            assert torch.allclose(levels[level].mean((2, 3), keepdim=True), below, atol=1e-5)
     assert len(network.heads) == 5
 
 
