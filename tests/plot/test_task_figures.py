@@ -7,7 +7,7 @@ from plot.evaluations import draw, write_evaluation
 from safetensors.numpy import save
 
 from stages.lib.errors import InputError
-from stages.lib.text.marking import mark_spans
+from stages.lib.text.marking import write_spans
 from stages.plot.figures.errors import find_errors
 
 CLASSES = ["cat", "dog", "ship"]
@@ -95,15 +95,16 @@ def test_kinds_of_errors(found, wanted, errors):
 
 
 def test_errors_are_listed_and_seeds_without_any_count(tmp_path, sheets):
-    text = "The battery and the screen are fine."
     terms = [(4, 11), (20, 26)]
-    right = outcomes("a", 0, target=[mark_spans(text, terms)], prediction=[mark_spans(text, terms)])
-    wrong = outcomes("a", 1, target=[mark_spans(text, terms)], prediction=[mark_spans(text, [(0, 11)])])
+    right = outcomes("a", 0, target=[write_spans(terms)], prediction=[write_spans(terms)])
+    wrong = outcomes("a", 1, target=[write_spans(terms)], prediction=[write_spans([(0, 11)])])
     write_evaluation(tmp_path, {"a": {0: {}, 1: {}}}, outcomes=pd.concat([right, wrong]))
     table = draw(tmp_path, "errors", ["a"])
     listed = table[table["x"] > 0]
     assert listed[["seed", "error"]].to_numpy().tolist() == [[1, "missed"], [1, "wrong borders"]]
-    assert set(listed["predicted"]) == {"⟦The battery⟧ and the screen are fine."}
+    assert listed[["sentence", "terms", "predicted"]].drop_duplicates().to_numpy().tolist() == [
+        [0, "4-11 20-26", "0-11"]
+    ]
     # One seed in two has each error.
     widths = [bar.get_width() for bar in sheets[0].figure.axes[0].patches]
     assert widths == [0.5, 0.5, 0]

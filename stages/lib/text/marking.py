@@ -1,4 +1,4 @@
-"""Terms marked in their sentence: `the ⟦battery life⟧ is short`."""
+"""Terms marked in their sentence, `the ⟦battery life⟧ is short`, or told by their place in it, `4-16`."""
 
 from collections.abc import Sequence
 
@@ -17,14 +17,11 @@ def mark_spans(text: str, spans: Sequence[Span]) -> str:
     return text
 
 
-def marked_spans(marked: str) -> tuple[str, list[Span]]:
-    """The text without its marks, and the sorted spans that they were around: the inverse of `mark_spans`."""
-    text, starts, spans = "", [], []
-    for letter in marked:
-        if letter == OPEN:
-            starts.append(len(text))
-        elif letter == CLOSE:
-            spans.append((starts.pop(), len(text)))
-        else:
-            text += letter
-    return text, sorted(spans)
+def write_spans(spans: Sequence[Span]) -> str:
+    """Sorted, such as "4-16 20-26": where terms stand, for a table that is to hold no sentences."""
+    return " ".join(f"{start}-{end}" for start, end in sorted(spans))
+
+
+def read_spans(written: str) -> list[Span]:
+    """The inverse of `write_spans`."""
+    return [(int(start), int(end)) for start, _, end in (part.partition("-") for part in written.split())]

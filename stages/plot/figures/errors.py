@@ -1,7 +1,6 @@
-"""The kind `errors`: what a tagger of terms got wrong on the test sentences; the CSV lists every error in its
-sentence.
+"""The kind `errors`: what a tagger of terms got wrong on the test sentences; the CSV lists every error.
 
-Reads the outcomes `target` and `prediction`: the sentence with its terms, and with the predicted ones, ⟦marked⟧.
+Reads the outcomes `target` and `prediction`: where the annotated terms and the predicted ones stand in a sentence.
 """
 
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from stages.lib.figures import Errors
-from stages.lib.text.marking import Span, marked_spans
+from stages.lib.text.marking import Span, read_spans
 from stages.plot.evaluations import Evaluations
 from stages.plot.style import INK, Sheet, stroke
 
@@ -20,23 +19,24 @@ KINDS = ("missed", "wrong borders", "invented")
 
 def read(figure: Errors, evaluations: Evaluations) -> pd.DataFrame:
     """Columns run, seed, x (number of the error), error (its kind), value and smoothed (errors of this kind up to it),
-    sentence (its terms marked) and predicted (the predictions marked). Each kind begins with a row of 0 errors.
+    sentence (its number in the test file, from 0), terms and predicted (first and last character of each, exclusive).
+    Each kind begins with a row of 0 errors.
     """
     frames = []
     for run, label in figure.runs.items():
         for seed, rows in evaluations.outcomes(run, "test", "target", "prediction"):
             found = [
-                (error, target, prediction)
-                for target, prediction in zip(rows["target"], rows["prediction"], strict=True)
-                for error in find_errors(marked_spans(prediction)[1], marked_spans(target)[1])
+                (error, *row)
+                for row in rows[["example", "target", "prediction"]].itertuples(index=False)
+                for error in find_errors(read_spans(row.prediction), read_spans(row.target))
             ]
             start = pd.DataFrame({"x": 0, "error": KINDS, "value": 0})
-            errors = pd.DataFrame(found, columns=["error", "sentence", "predicted"])
+            errors = pd.DataFrame(found, columns=["error", "sentence", "terms", "predicted"])
             errors.insert(0, "x", np.arange(1, len(errors) + 1))
             errors.insert(2, "value", errors.groupby("error").cumcount() + 1)
             frames.append(pd.concat([start, errors]).assign(run=label, seed=seed))
     table = pd.concat(frames, ignore_index=True).assign(smoothed=lambda rows: rows["value"])
-    return table[["run", "seed", "x", "error", "value", "smoothed", "sentence", "predicted"]]
+    return table[["run", "seed", "x", "error", "value", "smoothed", "sentence", "terms", "predicted"]]
 
 
 def draw(figure: Errors, table: pd.DataFrame, sheet: Sheet) -> None:

@@ -1,13 +1,14 @@
 """Scores of keyword extraction: precision, recall and F1 of terms."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_fscore_support
 
 from stages.lib.results import MetricDefinition
-from stages.lib.text.marking import mark_spans
+from stages.lib.text.marking import write_spans
 from stages.tasks.aspects.training.sentences import GoldSentence, Span, keywords
 
 #: What is counted, by the prefix of its columns of the outcomes: exact spans (SemEval's rule), the distinct keywords of
@@ -62,8 +63,9 @@ def scores(predictions: Sequence[Sequence[Span]], targets: Sequence[GoldSentence
 
 
 def outcomes(predictions: Sequence[Sequence[Span]], targets: Sequence[GoldSentence]) -> pd.DataFrame:
-    """One row per sentence: true positives, false positives and false negatives by each of RULES, and the sentence with
-    the annotated terms marked (target) and with the found ones (prediction).
+    """One row per sentence: true positives, false positives and false negatives by each of RULES; the first 16 hex
+    digits of the sentence's SHA-256; and where the annotated terms (target) and the found ones (prediction) stand in
+    it, as `write_spans` has it. The sentences themselves may not be passed on (SemEval's licence).
     """
     terms = match(predictions, targets)
     terms["tp"], terms["fp"] = terms["gold"] & terms["found"], ~terms["gold"] & terms["found"]
@@ -73,8 +75,9 @@ def outcomes(predictions: Sequence[Sequence[Span]], targets: Sequence[GoldSenten
     names = [f"{rule}{count}" for rule in RULES for count in COUNTS]
     table = counts.reindex(index=range(len(targets)), columns=names).fillna(0).astype("int16")
     return table.assign(
-        target=[mark_spans(gold.text, gold.spans) for gold in targets],
-        prediction=[mark_spans(gold.text, found) for gold, found in zip(targets, predictions, strict=True)],
+        sentence=[sha256(gold.text.encode()).hexdigest()[:16] for gold in targets],
+        target=[write_spans(gold.spans) for gold in targets],
+        prediction=[write_spans(found) for found in predictions],
     )
 
 

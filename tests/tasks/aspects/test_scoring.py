@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqeval.metrics import f1_score, precision_score, recall_score
 
-from stages.lib.text.marking import marked_spans
+from stages.lib.text.marking import read_spans
 from stages.tasks.aspects import scoring
 from stages.tasks.aspects.training.sentences import GoldSentence, Span, term_spans
 from stages.tasks.aspects.training.task import TASK
@@ -68,9 +68,18 @@ def test_every_metric_follows_from_the_counts_of_the_outcomes(rows: list[list[tu
     assert scores.keys() == scoring.METRICS.keys()
     for name, metric in scoring.METRICS.items():
         assert scores[name] == pytest.approx(rate(outcomes[list(metric.columns)].sum(), metric.kind))
-    for marked, sentence in zip(outcomes["target"], sentences, strict=True):
-        assert marked_spans(marked) == (sentence.text, sorted(sentence.spans))
-    assert [marked_spans(marked)[1] for marked in outcomes["prediction"]] == list(map(sorted, predictions))
+    assert [read_spans(written) for written in outcomes["target"]] == [sorted(sentence.spans) for sentence in sentences]
+    assert [read_spans(written) for written in outcomes["prediction"]] == list(map(sorted, predictions))
+
+
+def test_outcomes_tell_sentences_apart_and_hold_none() -> None:
+    sentences = [GoldSentence(text, ((0, 4),)) for text in ("Food was fine.", "Food was cold.", "Food was fine.")]
+    outcomes = scoring.outcomes([[], [], []], sentences)
+    first, second, third = outcomes["sentence"]
+    assert first == third != second
+    # The SHA-256 of "Food was fine." as sha256sum prints it.
+    assert first == "f96ba2f49559b04d"
+    assert not any("was" in str(value) for value in outcomes.to_numpy().ravel())
 
 
 def test_the_reports_rule_counts_distinct_keywords() -> None:
