@@ -52,7 +52,10 @@ NEEDLESS = {
         r"stages/tasks/cifar10/training/images\.py",
     ): "the side of images, fixed by the networks",
     ("compute", r"stages/lib/text/.*"): "a statement takes only the names of files from its task's preparation",
-    ("report", r"stages/(networks|lib/text)/.*"): "for evaluation; the report takes only METRICS from a task's scoring",
+    (
+        "report",
+        r"stages/(networks|lib/text)/.*|stages/lib/step_times\.py",
+    ): "for evaluate and compute; the report takes METRICS from a task's scoring and the names of its statements",
 }
 
 
