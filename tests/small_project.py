@@ -70,7 +70,7 @@ def small_reports() -> dict[str, dict[str, Any]]:
     files["sts.yaml"] = {
         "groups": {BEST: group, FIGURE: group},
         "runs": {BEST: best, OTHER: best | {"group": FIGURE, "schedule": "constant", "lr": 0.5}},
-        "computed": {COUNTS: {"task": "sts", "data": "sts"}},
+        "computed": {COUNTS: {"task": "sts", "data": "sts", "networks": ["layers", "siamese_lstm.py"]}},
         "figures": {
             FIGURE: {"kind": "curves", "group": FIGURE, "baseline": BEST, "title": "Rate", "y_label": "MSE", **shown}
         },

@@ -51,6 +51,7 @@ NEEDLESS = {
         "ingest",
         r"stages/tasks/cifar10/training/images\.py",
     ): "the side of images, fixed by the networks",
+    ("compute", r"stages/networks/(fpn_cnn|fast_cnn|resnet18_224)\.py"): "networks of the task that are not timed",
     ("compute", r"stages/lib/text/.*"): "a statement takes only the names of files from its task's preparation",
     (
         "report",

@@ -24,7 +24,7 @@ def write(folder: Path, name: str, text: str) -> None:
 def made(project: Path) -> Path:
     """Results of two groups in metrics/full, and something that is none."""
     groups = {name: {"task": "sts", "model": "siamese_lstm"} for name in ("g", "h")}
-    computed = {"counts": {"task": "sts", "data": "sts"}}
+    computed = {"counts": {"task": "sts", "data": "sts", "networks": ["layers", "siamese_lstm.py"]}}
     write_reports(project, {"a": {}, "b": {"group": "h"}}, groups=groups, computed=computed)
     folder = project / MADE
     for group in ("g", "counts"):

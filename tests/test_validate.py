@@ -47,6 +47,7 @@ def test_the_reports_are_valid(check: Callable[..., None]) -> None:
 
 BEST, OTHER = ("runs", "A-sts-best"), ("runs", "A-sts-lr-1")
 FIGURE, QUESTION = ("figures", "A-sts-lr"), ("questions", "A-sts-lr")
+COMPUTED = {"data": "sts", "networks": ["layers", "layers"]}
 
 
 @pytest.mark.parametrize(
@@ -64,8 +65,18 @@ FIGURE, QUESTION = ("figures", "A-sts-lr"), ("questions", "A-sts-lr")
         ("sts.yaml", (*OTHER, "group"), "cnn", ["runs.A-sts-lr-1", "siamese_lstm", "cifar10"]),
         ("cifar10.yaml", ("groups", "cnn", "modell"), "x", ["groups.cnn", "unknown key 'modell'"]),
         ("cifar10.yaml", ("groups", "new"), {"task": "sts", "model": "siamese_lstm"}, ["groups.new", "no run"]),
-        ("concepts.yaml", ("computed", "cnn"), {"task": "concepts", "data": "sts"}, ["computed.cnn", "groups"]),
-        ("concepts.yaml", ("computed", "x"), {"task": "sine", "data": "sts"}, ["'sine' has no statements"]),
+        (
+            "concepts.yaml",
+            ("computed", "cnn"),
+            COMPUTED | {"task": "concepts"},
+            ["computed.cnn", "groups"],
+        ),
+        (
+            "concepts.yaml",
+            ("computed", "x"),
+            COMPUTED | {"task": "sine"},
+            ["'sine' has no statements"],
+        ),
         ("sts.yaml", (*FIGURE, "widht"), 3, ["figures.A-sts-lr", "unknown key 'widht'"]),
         ("sts.yaml", (*FIGURE, "runs"), {"A-sts-lr-7": "x"}, ["figures.A-sts-lr", "A-sts-lr-7"]),
         ("sts.yaml", (*FIGURE, "baseline"), "A-st", ["figures.A-sts-lr", "A-st"]),

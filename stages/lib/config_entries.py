@@ -43,10 +43,14 @@ class TaskEntry(Strict):
 
 
 class ComputedEntry(Strict):
-    """A group of statements that are computed without training, from data/<profile>/<data>."""
+    """A group of statements that are computed without training, from data/<profile>/<data>.
+
+    networks: two entries of stages/networks that DVC is to watch; DVC wants both, so `layers` may fill a place.
+    """
 
     task: Id
     data: Id
+    networks: tuple[Id, Id]
 
 
 class SourceEntry(Strict):

@@ -175,8 +175,8 @@ def test_bad_ids_of_entries_are_refused(
         ("groups", "model", {"task": "sts", "model": "siamese_lstm"}),
         ("tasks", "corpus", {"corpus": "stsbenchmark", "vectors": "glove"}),
         ("tasks", "vectors", {"corpus": "stsbenchmark", "vectors": "glove"}),
-        ("computed", "task", {"task": "sts", "data": "sts"}),
-        ("computed", "data", {"task": "sts", "data": "sts"}),
+        ("computed", "task", {"task": "sts", "data": "sts", "networks": ["layers", "siamese_lstm.py"]}),
+        ("computed", "data", {"task": "sts", "data": "sts", "networks": ["layers", "siamese_lstm.py"]}),
     ],
 )
 def test_bad_ids_in_entries_are_refused(

@@ -164,7 +164,7 @@ def test_every_way_to_word_a_statement_is_a_check(name: str, reports: Any) -> No
 UNFIT: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown kind": (LOWER | {"kind": "lowest"}, "kind"),
     "a misspelt key": (LOWER | {"agianst": "b"}, "agianst"),
-    "nothing measured": ({key: value for key, value in LOWER.items() if key != "metric"}, "exactly one of metric"),
+    "nothing measured": ({key: value for key, value in LOWER.items() if key != "metric"}, "either metric or curve"),
     "an effect without a reason": (LOWER | {"smallest_effect": 0.1}, "because"),
     "a margin of nothing": (
         {"kind": "equivalent", "statement": "s", "among": ["a", "b"], "margin": 0, "because": "b", **SPREAD, **METRIC},
