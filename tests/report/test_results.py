@@ -37,3 +37,9 @@ def test_published_tables_hold_no_sentences() -> None:
             texts = {value for value in table[column] if isinstance(value, str)}
             sentences += [(path.name, column, text) for text in texts if re.search(r"(\w+ ){3}\w", text)]
     assert sentences == []
+
+
+def test_the_published_page_links_only_files_that_are_there() -> None:
+    links = set(re.findall(r'(?:href|src)="(figures/[^"]+)"', (RESULTS / "index.html").read_text(encoding="utf-8")))
+    assert len(links) > 50
+    assert [link for link in sorted(links) if not (RESULTS / link).is_file()] == []
