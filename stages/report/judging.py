@@ -108,6 +108,7 @@ def judge(results: Results, name: str) -> dict[str, Any]:
         "reported": question.reported,
         "basis": question.basis,
         "note": question.note,
+        "looks": question.looks,
         "sample": sample,
         **main,
         "found": found_in_short(main["checks"], main["verdict"]),
@@ -145,7 +146,7 @@ def commands(results: Results, name: str, runs: Iterable[str]) -> list[str]:
 def _judge_under(
     results: Results, name: str, under: Conditions, labels: dict[str, str], sample: bool
 ) -> dict[str, Any]:
-    """All checks under one reading and alternative, with Holm's correction over those that count."""
+    """All checks under one reading and alternative, with the correction over those that count."""
     question = results.reports.questions[name]
     labels = labels | {under.rename(run): label for run, label in labels.items()}
     checked: list[tuple[BaseCheck, Checked]] = []
@@ -154,7 +155,7 @@ def _judge_under(
             (check, one) for one in check_each(results, question, replace_runs(check, under.rename, name), labels)
         ]
     judged = [place for place, (check, _) in enumerate(checked) if role(check, under.reading) == "judged"]
-    corrected = correct([checked[place][1] for place in judged])
+    corrected = correct([checked[place][1] for place in judged], question.looks)
     for place, one in zip(judged, corrected, strict=True):
         checked[place] = (checked[place][0], one)
     entries, bearing = [], []
@@ -206,10 +207,10 @@ def role(check: BaseCheck, reading: str | None) -> str:
     return "judged"
 
 
-def correct(checked: Sequence[Checked]) -> list[Checked]:
-    """Holm's correction over every contradiction that the checks of a claim could have come to."""
+def correct(checked: Sequence[Checked], looks: int) -> list[Checked]:
+    """Holm's correction over every contradiction that the checks of a claim could have come to, and that for looks."""
     leaves = [leaf for one in checked for leaf in _leaves(one)]
-    remaining = iter(statistics.corrected([leaf.finding for leaf in leaves]))
+    remaining = iter(statistics.corrected([leaf.finding for leaf in leaves], looks))
 
     def rebuilt(one: Checked) -> Checked:
         if isinstance(one.check, Combined):

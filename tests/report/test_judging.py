@@ -124,6 +124,21 @@ def test_holm_counts_all_checks_of_a_claim(study: Any, judged: Any) -> None:
     assert p[0] == pytest.approx(3 * stats.ttest_ind(a, b, equal_var=False).pvalue, rel=1e-4)
 
 
+def test_a_second_look_halves_the_level(study: Any, judged: Any) -> None:
+    """Welch's p of these seeds is 0.036, which two looks double."""
+    a, b = [1.0, 1.1, 1.3, 1.05], [1.2, 1.5, 1.6, 1.35]
+    p = stats.ttest_ind(a, b, equal_var=False).pvalue
+    assert 0.025 < p < 0.05
+    study.add("a", curves=level(*a)).add("b", curves=level(*b))
+    once, wrong = (check | {"metric": None} | last() for check in (LOWER, HIGHER))
+    study.ask(once).ask(once, name="twice", looks=2).ask(wrong, name="wrong").ask(wrong, name="wrong-twice", looks=2)
+    claims = judged()
+    words = {name: claim["verdict"] for name, claim in claims.items()}
+    assert words == {"q": "reproduced", "twice": "inconclusive", "wrong": "contradicted", "wrong-twice": "inconclusive"}
+    assert claims["twice"]["checks"][0]["reason"] == "supported by itself, not at 2 looks"
+    assert claims["wrong-twice"]["checks"][0]["information"]["p_holm"] == pytest.approx(2 * p, rel=1e-4)
+
+
 def test_fewer_than_three_seeds_decide_nothing(study: Any, judged: Any) -> None:
     study.add("a", GOOD).add("b", (1.2, 1.2)).add("c", (1.2,)).ask(LOWER).ask(LOWER | {"against": "c"}, name="one")
     claims = judged()

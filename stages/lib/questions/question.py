@@ -120,6 +120,8 @@ class Question(Strict):
     stated        settings that the report states for the question's runs, and that are checked against them: a run that
                   is shorter than a stated `steps` or `epochs`, or has another value, needs a departure that names the
                   setting. A list gives several values that the report has.
+    looks         how often it is judged, each time with more seeds: 2 if seeds are added because the first look left
+                  it open. Each look has an equal part of the 5 %.
     runs          labels of runs that no figure of the question shows
     """
 
@@ -134,6 +136,7 @@ class Question(Strict):
     runs: dict[Id, str] = {}
     metrics: list[str] = []
     stated: dict[str, Any] = {}
+    looks: PositiveInt = 1
     numbers: dict[str, ReportedNumber] = {}
     report_test: ReportTest | None = None
     readings: dict[str, Replacement] = {}

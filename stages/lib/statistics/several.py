@@ -1,4 +1,4 @@
-"""Checks of several runs at once, and Holm's correction over all checks of a claim."""
+"""Checks of several runs at once, and the correction over all checks of a claim and all looks at it."""
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
@@ -48,17 +48,21 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def corrected(findings: Sequence[Finding]) -> list[Finding]:
+def corrected(findings: Sequence[Finding], looks: int = 1) -> list[Finding]:
     """All findings of one claim, with Holm's correction over every contradiction that they could have come to.
 
     A check of several runs counts with each of its pairs. A contradiction whose adjusted p, `p_holm` in its
     information, is 0.05 or more becomes inconclusive. Findings without `p_contradicted` (exact, possible, undecided)
     stay as they are.
+
+    `looks`: how often the claim has been judged, each time with more seeds. Every p counts that many times, so that
+    each look has an equal part of the 5 % (Bonferroni); a support that is lost by this becomes inconclusive as well.
+    Numbers that agree are no test of a difference, and keep their level.
     """
-    tests = [test for finding in findings for test in (finding.parts or (finding,))]
+    tests = [_over_looks(test, looks) for finding in findings for test in (finding.parts or (finding,))]
     tried = [place for place, test in enumerate(tests) if "p_contradicted" in test.information]
     for place, p in zip(tried, holm([tests[place].information["p_contradicted"] for place in tried]), strict=True):
-        tests[place] = _with_holm(tests[place], p)
+        tests[place] = _with_holm(tests[place], min(looks * p, 1.0))
     remaining = iter(tests)
     return [
         _combined(finding, list(itertools.islice(remaining, len(finding.parts)))) if finding.parts else next(remaining)
@@ -78,10 +82,16 @@ def _all_pairs(
     return corrected([Finding("inconclusive", None, "", information={"pairs": kind}, parts=tuple(parts))])[0]
 
 
+def _over_looks(test: Finding, looks: int) -> Finding:
+    if test.outcome == "supported" and looks * test.information.get("p_supported", 0.0) >= LEVEL:
+        return replace(test, outcome="inconclusive", reason=f"supported by itself, not at {looks} looks")
+    return test
+
+
 def _with_holm(test: Finding, p: float) -> Finding:
     test = replace(test, information={**test.information, "p_holm": p})
     if test.outcome == "contradicted" and p >= LEVEL:
-        return replace(test, outcome="inconclusive", reason="contradicted by itself, not after Holm's correction")
+        return replace(test, outcome="inconclusive", reason="contradicted by itself, not after correction")
     return test
 
 
