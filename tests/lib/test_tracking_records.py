@@ -120,6 +120,24 @@ def test_the_runs_of_another_reading_serve_the_question_too() -> None:
 
 
 @pytest.mark.usefixtures("trained")
+@pytest.mark.parametrize("old", ["f", "h"])
+def test_a_run_that_moved_to_another_group_has_one_record_its_new_one(old: str) -> None:
+    reports = Path("reports/small.yaml")
+    before = reports.read_text()
+    for folder in (Path("models/full/g"), Path("metrics/full/evaluations/g")):
+        shutil.copytree(folder, folder.with_name(old))
+    shutil.rmtree("models/full/g/slow")  # its evaluation is still there
+    problems: list[str] = []
+    found = {(record.run, record.seed, record.tags["group"]) for record in read_records("full", problems)}
+    assert found == {("slow", 0, "g"), ("wide", 0, "g"), ("wide", 1, "g")}
+    # In reports/ it has moved on already; the training under its next group is still to come.
+    reports.write_text(before.replace("group: g", "group: i"))
+    assert reports.read_text() != before
+    assert len(read_records("full", problems)) == 6
+    assert problems == []
+
+
+@pytest.mark.usefixtures("trained")
 def test_the_digest_follows_everything_that_is_told_and_nothing_else() -> None:
     def digests() -> dict[str, str]:
         return {name: record.digest for name, record in records().items()}

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.lib.config import load_reports
+from stages.lib.config import Reports, load_reports
 from stages.lib.config_entries import Profile
 from stages.lib.config_run import STUDY
 from stages.lib.errors import InputError
@@ -85,10 +85,18 @@ def read_records(profile: Profile, problems: list[str], study: bool = False) -> 
     """
     file_digest.cache_clear()
     records: list[Record] = []
-    evaluated, purposes = ({}, {}) if study else (_evaluations(profile, problems), _purposes(profile, problems))
+    evaluated: dict[tuple[str, str], tuple[Path, dict[str, Any]]] = {}
+    purposes: Mapping[str, Purpose] = {}
+    groups: dict[str, str] = {}
+    if not study:
+        evaluated = _evaluations(profile, problems)
+        with noting(problems, "reports"):  # read as they stand: checking them takes seconds
+            reports = load_reports(profile=profile)
+            groups = {run: entry["group"] for run, entry in reports.section("runs").items()}
+            purposes = _purposes(profile, reports)
     folders = Path("models", profile).glob(f"{STUDY}/{STUDY}" if study else "[!.]*/[!.]*")
     trained = {(folder.parent.name, folder.name): folder for folder in folders if folder.is_dir()}
-    for group, run in sorted({**evaluated, **trained}):
+    for group, run in _current({*evaluated, *trained}, groups):
         folder, (histories, scored) = trained.get((group, run)), evaluated.get((group, run), (Path(), {}))
         with noting(problems, folder or f"{histories.parent}/scores.json"):
             about = read_json(folder / "run.json") if folder else scored
@@ -97,6 +105,14 @@ def read_records(profile: Profile, problems: list[str], study: bool = False) -> 
                 history = folder / f"seed-{seed}" / "history.csv" if folder else histories
                 records.append(_record(profile, group, run, seed, about, scores, history, purposes.get(run, Purpose())))
     return records
+
+
+def _current(found: set[tuple[str, str]], groups: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Groups and runs in order. A run that moved to another group leaves its old outputs behind: once it has new ones,
+    those of the group that reports/ names are its record.
+    """
+    moved = {run for group, run in found if groups.get(run) == group}
+    return sorted((group, run) for group, run in found if run not in moved or groups[run] == group)
 
 
 def _record(
@@ -186,29 +202,27 @@ def _study_scores(profile: Profile, folder: Path) -> dict[str, float]:
     return {f"{split}.{metric}": value for split, scores in splits.items() for metric, value in scores.items()}
 
 
-def _purposes(profile: Profile, problems: list[str]) -> dict[str, Purpose]:
-    """Questions, their verdicts and figures, by run. reports/ is read as it stands: checking it takes seconds."""
+def _purposes(profile: Profile, reports: Reports) -> dict[str, Purpose]:
+    """Questions, their verdicts and figures, by run."""
     found: defaultdict[str, Purpose] = defaultdict(Purpose)
-    with noting(problems, "reports"):
-        reports = load_reports(profile=profile)
-        questions, figures = (reports.section(section) for section in ("questions", "figures"))
-        results = next((folder for folder in _results(profile)[::-1] if (folder / "claims.json").is_file()), Path())
-        claims = read_json(results / "claims.json")["claims"] if results.name else {}
-        for name, question in questions.items():
-            shown = {figure: figures[figure]["runs"] for figure in question.get("figures") or {name} & {*figures}}
-            others = [entry for kind in ("readings", "alternatives") for entry in question.get(kind, {}).values()]
-            runs = {name, *_words(question), *(run for labels in shown.values() for run in labels)}
-            runs |= {run + entry["suffix"] for entry in others if "suffix" in entry for run in runs}
-            verdict = claims.get(name, {}).get("verdict") or "no verdict"
-            words = [f"- **{name}** (report {question['report']}): {question['title']}", verdict]
-            words += filter(None, [claims.get(name, {}).get("found")])
-            for run in runs:
-                found[run].tags[f"question.{name}"] = verdict
-                found[run].lines.append(" — ".join(words))
-            for figure, labels in shown.items():
-                path = results / "figures" / f"{figure}.svg"
-                for run in labels if path.is_file() else ():
-                    found[run].figures.add(path)
+    questions, figures = (reports.section(section) for section in ("questions", "figures"))
+    results = next((folder for folder in _results(profile)[::-1] if (folder / "claims.json").is_file()), Path())
+    claims = read_json(results / "claims.json")["claims"] if results.name else {}
+    for name, question in questions.items():
+        shown = {figure: figures[figure]["runs"] for figure in question.get("figures") or {name} & {*figures}}
+        others = [entry for kind in ("readings", "alternatives") for entry in question.get(kind, {}).values()]
+        runs = {name, *_words(question), *(run for labels in shown.values() for run in labels)}
+        runs |= {run + entry["suffix"] for entry in others if "suffix" in entry for run in runs}
+        verdict = claims.get(name, {}).get("verdict") or "no verdict"
+        words = [f"- **{name}** (report {question['report']}): {question['title']}", verdict]
+        words += filter(None, [claims.get(name, {}).get("found")])
+        for run in runs:
+            found[run].tags[f"question.{name}"] = verdict
+            found[run].lines.append(" — ".join(words))
+        for figure, labels in shown.items():
+            path = results / "figures" / f"{figure}.svg"
+            for run in labels if path.is_file() else ():
+                found[run].figures.add(path)
     return found
 
 
