@@ -2,6 +2,7 @@
 
 import errno
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable
@@ -15,7 +16,8 @@ def run_stage(main: Callable[[], None]) -> None:
     """Call a stage's `main` and turn the errors that users can act on into one line on stderr. SIGTERM is as Ctrl-C,
     and a stage that DVC started ends with DVC.
 
-    Exit codes: 0 done, 2 bad input, 1 anything else that stopped the work (training diverged, disk full, remote gone).
+    Exit codes: 0 done, 2 bad input, 1 anything else that stopped the work (training diverged, disk full, remote gone),
+    141 where the reader of the output, such as `head`, has seen enough.
     A defect of this project still shows its traceback.
     """
     if "DVC_STAGE" in os.environ:
@@ -24,10 +26,17 @@ def run_stage(main: Callable[[], None]) -> None:
     try:
         mend()
         main()
+        sys.stdout.flush()
     except InputError as error:
         _fail(error, 2)
     except (TrainingError, ServiceError) as error:
         _fail(error, 1)
+    except BrokenPipeError:
+        if not _has_lost_reader():
+            raise
+        # Python writes what is left once more as it ends, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             readable = error.errno == errno.EROFS or os.access(str(error.filename), os.R_OK)
@@ -43,6 +52,13 @@ def run_stage(main: Callable[[], None]) -> None:
 
 def _interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
+
+
+def _has_lost_reader() -> bool:
+    """Whether it is standard output that nobody reads any more, and not some other pipe."""
+    output = select.poll()
+    output.register(sys.stdout, 0)  # 0: errors alone
+    return bool(output.poll(0))
 
 
 def _fail(message: object, code: int) -> None:
