@@ -25,7 +25,11 @@ def run_stage(main: Callable[[], None]) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         mend()
-        main()
+        try:
+            main()
+        except SystemExit:
+            sys.stdout.flush()
+            raise
         sys.stdout.flush()
     except InputError as error:
         _fail(error, 2)

@@ -25,6 +25,12 @@ def test_a_reader_that_has_seen_enough_is_no_error(lines: int, unbuffered: str) 
     assert (ended.returncode, ended.stderr) == (128 + 13, "")
 
 
+def test_nor_is_it_where_the_command_ends_with_an_exit_code() -> None:
+    """As `--help` does."""
+    ended = run_piped(f'{WAIT_FOR_ITS_END}print("a line"); raise SystemExit(1)', "true")
+    assert (ended.returncode, ended.stderr) == (128 + 13, "")
+
+
 def test_another_broken_pipe_is_shown() -> None:
     ended = run_piped("r, w = os.pipe(); os.close(r); os.write(w, bytes(1))", "cat")
     assert ended.returncode == 1
