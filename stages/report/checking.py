@@ -83,7 +83,7 @@ def combined(whole: Checked) -> Checked:
 
 
 def _measured(results: Results, question: "Question", check: MeasuredCheck, labels: Mapping[str, str]) -> Checked:
-    """Measure every side; where one is missing, or a run is not trained, the check is inconclusive and says why."""
+    """Measure every side; where one is missing, or a run did not learn, the check is inconclusive and says why."""
     sides = _sides(check)
     measured: list[tuple[Side, Measured | None]] = []
     reasons = []
@@ -94,7 +94,7 @@ def _measured(results: Results, question: "Question", check: MeasuredCheck, labe
             measured.append((side, None))
             reasons.append((side, str(missing)))
     if check.gate and check.kind != "shown":
-        reasons += _untrained(results, check)
+        reasons += _not_learned(results, check)
     bound = None
     try:
         bound = bound_of(results, question, check)
@@ -112,11 +112,11 @@ def _sides(check: MeasuredCheck) -> list[Side]:
     return check.sides
 
 
-def _untrained(results: Results, check: MeasuredCheck) -> list[tuple[Side, str]]:
+def _not_learned(results: Results, check: MeasuredCheck) -> list[tuple[Side, str]]:
     found = []
     for run in check.runs:
         try:
-            reason = results.untrained(run)
+            reason = results.not_learned(run)
         except Unavailable:
             continue
         if reason is not None:

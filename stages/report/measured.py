@@ -22,6 +22,7 @@ SCALES: dict[Scale, Callable[[float], float]] = {
     "log10": math.log10,
 }
 NOT_TRAINED = "not trained yet"
+DID_NOT_LEARN = "did not learn"
 NO_OUTCOMES = "outcomes by example are not stored"
 
 

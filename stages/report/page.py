@@ -60,7 +60,7 @@ def render(judged: Mapping[str, Any], reports: "Reports", folder: Path) -> str:
         "chart": chart,
         "tone": lambda word: TONES.get(word, "plain"),
         "mark": lambda word: MARKS[TONES.get(word, "plain")],
-        "is_waiting": verdicts.is_waiting,
+        "obstacle": verdicts.obstacle,
         "minus": lambda text: text.replace(" -", " −").replace("±-", "±"),
     }
     claims = judged["claims"]
@@ -84,9 +84,9 @@ def render(judged: Mapping[str, Any], reports: "Reports", folder: Path) -> str:
 
 
 def meanings(claims: Mapping[str, Any]) -> dict[str, str]:
-    """Of each verdict, and how many are inconclusive for want of trainings."""
-    if waiting := sum(map(verdicts.is_waiting, claims.values())):
-        return MEANINGS | {"inconclusive": f"{MEANINGS['inconclusive']}; {waiting} for want of trainings"}
+    """Of each verdict, and how many are inconclusive for want of trainings or of learning."""
+    if reasons := verdicts.obstacles(claims.values()):
+        return MEANINGS | {"inconclusive": f"{MEANINGS['inconclusive']}; {reasons}"}
     return MEANINGS
 
 

@@ -12,7 +12,7 @@ from stages.lib.errors import InputError
 from stages.lib.questions.measures import Measure
 from stages.lib.results import Group, MetricDefinition, group_folder, read_group
 from stages.lib.task import task_module
-from stages.report.measured import NOT_TRAINED, Unavailable
+from stages.report.measured import DID_NOT_LEARN, NOT_TRAINED, Unavailable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,8 +130,8 @@ class Results:
             raise Unavailable(f"the trivial predictor's {metric} is not stored")
         return float(found)
 
-    def untrained(self, run: str) -> str | None:
-        """Why a run counts as not trained: it does not beat the trivial predictor, in some seed; None where it does.
+    def not_learned(self, run: str) -> str | None:
+        """What shows that a run did not learn: in some seed it does not beat the trivial predictor. None where it does.
 
         Decided by the task's first metric, and by a correlation above 0 where it has one, on the validation split, or
         on the test split of a run that has no other.
@@ -148,7 +148,8 @@ class Results:
             if worse:
                 count = len(self.seeds(run))
                 of = "" if count == 1 else f" in {len(worse)} of {count} seeds"
-                return f"not trained: {metric} {worse[0]:.3g} is no better than the trivial {trivial[metric]:.3g}{of}"
+                best = f"the trivial {trivial[metric]:.3g}"
+                return f"{DID_NOT_LEARN}: {metric} {worse[0]:.3g} is no better than {best}{of}"
         return None
 
     def outcomes(self, run: str, metric: str) -> "list[pd.DataFrame] | None":

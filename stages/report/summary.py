@@ -22,7 +22,7 @@ from stages.lib.entry_point import run_stage
 from stages.lib.errors import InputError
 from stages.lib.files import read_json, write_text
 from stages.lib.results import Group, read_group
-from stages.report.verdicts import is_waiting
+from stages.report.verdicts import obstacles
 
 BLOCK = re.compile(r"(<!-- results\b(.*?)-->\n).*?(<!-- /results -->)", re.DOTALL)
 
@@ -61,9 +61,9 @@ def filled(text: str, path: Path, judged: Mapping[str, Any], root: Path = Path()
 def counts(judged: Mapping[str, Any]) -> str:
     """How often each verdict was given."""
     given = [f"{count} {word}" for word, count in judged["verdicts"].items()]
-    if waiting := sum(map(is_waiting, judged["claims"].values())):
+    if reasons := obstacles(judged["claims"].values()):
         place = list(judged["verdicts"]).index("inconclusive")
-        given[place] += f" ({waiting} for want of trainings)"
+        given[place] += f" ({reasons})"
     return f"{sum(judged['verdicts'].values())} statements and questions of our own: {'; '.join(given)}."
 
 

@@ -4,8 +4,11 @@ Evidence: what the numbers say about the statement (supported, contradicted, inc
 conditions (as reported, with departures). A claim never says more than its weakest part.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
+
+from stages.report.measured import DID_NOT_LEARN, NOT_TRAINED
 
 Evidence = Literal["supported", "contradicted", "inconclusive", "not judged"]
 Fidelity = Literal["as reported", "with departures", "sample data"]
@@ -21,6 +24,9 @@ WORDS = (
     "not reached",
     "ran",
 )
+
+#: What keeps a statement open whatever the numbers are, as counts of statements say it.
+OBSTACLES = {NOT_TRAINED: "for want of trainings", DID_NOT_LEARN: "because a run did not learn"}
 
 
 def evidence(outcomes: Sequence[str]) -> Evidence:
@@ -62,6 +68,24 @@ def verdict(found: Evidence, under: Fidelity, ours: bool) -> str:
     return "contradicted" if under == "as reported" else "not comparable"
 
 
-def is_waiting(claim: Mapping[str, Any]) -> bool:
-    """Whether a claim of claims.json is inconclusive while one of its runs has no result yet."""
-    return claim["verdict"] == "inconclusive" and any(not run["seeds"] for run in claim["runs"].values())
+def obstacle(claim: Mapping[str, Any]) -> str | None:
+    """Why a claim of claims.json is inconclusive whatever its numbers: a run was not trained yet, or did not learn."""
+    if claim["verdict"] != "inconclusive":
+        return None
+    judged = [check for check in claim["checks"] if check["role"] == "judged"]
+    states = {state for check in judged for state in _open_states(check)}
+    return next((state for state in OBSTACLES if state in states), None)
+
+
+def _open_states(check: Mapping[str, Any]) -> Iterable[str]:
+    """The states of the runs that an inconclusive check, or such a part of it, is about."""
+    if check["outcome"] == "inconclusive":
+        yield from (run["state"] for run in check["runs"].values())
+        for part in check["parts"]:
+            yield from _open_states(part)
+
+
+def obstacles(claims: Iterable[Mapping[str, Any]]) -> str:
+    """How many claims meet each obstacle, in words; empty where none does."""
+    counted = Counter(map(obstacle, claims))
+    return ", ".join(f"{counted[state]} {words}" for state, words in OBSTACLES.items() if counted[state])

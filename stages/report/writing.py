@@ -8,7 +8,7 @@ from stages.lib.questions.checks import BaseCheck, Comparison, Equivalent, Exact
 from stages.lib.questions.measures import Side, weights
 from stages.lib.statistics import Estimate, Finding
 from stages.report.checking import Checked
-from stages.report.measured import NO_OUTCOMES, NOT_TRAINED, Measured, Unavailable
+from stages.report.measured import DID_NOT_LEARN, NO_OUTCOMES, NOT_TRAINED, Measured, Unavailable
 from stages.report.numbers import unscaled
 from stages.report.stored import Results
 from stages.report.wording import measure_name, rule, scale_of, side_name
@@ -46,7 +46,7 @@ def describe(results: Results, one: Checked, labels: "Mapping[str, str]", sample
         "limit": limit_of(check),
         "larger_is_better": _larger(results, check),
         "runs": {
-            run: {"label": labels.get(run, run), "seeds": len(results.seeds(run)), "stored": _stored(results, run, one)}
+            run: {"label": labels.get(run, run), "seeds": len(results.seeds(run)), "state": _state(results, run, one)}
             for run in check.runs
         },
         "sides": [_side(side, measured, check, labels) for side, measured in one.measured],
@@ -97,9 +97,12 @@ def describe_run(results: Results, run: str, label: str, metrics: list[str]) -> 
     }
 
 
-def _stored(results: Results, run: str, one: Checked) -> str:
+def _state(results: Results, run: str, one: Checked) -> str:
+    """What a check rests on in a run, or why it cannot rest on it."""
     if not results.seeds(run):
         return NOT_TRAINED
+    if getattr(one.check, "gate", False) and results.not_learned(run):
+        return DID_NOT_LEARN
     if NO_OUTCOMES in one.finding.reason:
         return NO_OUTCOMES
     examples = any(m is not None and m.by_example for side, m in one.measured if run in weights(side))

@@ -94,7 +94,7 @@ def test_examples_count_in_the_error_of_a_metric(study: Any, judged: Any) -> Non
     d = errors["a"].mean(axis=0) - errors["b"].mean(axis=0)
     squared = sum(np.var(m, ddof=1) / 3 for m in means.values()) + np.var(d, ddof=1) / len(d)
     assert check["estimate"]["standard_error"] == pytest.approx(math.sqrt(squared), rel=1e-4)
-    assert check["runs"]["a"]["stored"] == "seeds and examples"
+    assert check["runs"]["a"]["state"] == "seeds and examples"
 
 
 def test_supported_contradicted_and_inconclusive(study: Any, judged: Any) -> None:
@@ -152,7 +152,7 @@ def test_a_run_that_is_not_trained_yet_is_named(study: Any, judged: Any) -> None
     (check,) = claim["checks"]
     assert claim["verdict"] == "inconclusive"
     assert check["reason"] == "not trained yet (run B)"
-    assert check["runs"]["b"] == {"label": "run B", "seeds": 0, "stored": "not trained yet"}
+    assert check["runs"]["b"] == {"label": "run B", "seeds": 0, "state": "not trained yet"}
     assert claim["runs"]["b"]["metrics"] == {}
 
 
@@ -162,7 +162,7 @@ def test_scores_without_examples_are_marked(study: Any, judged: Any) -> None:
     )
     claims = judged(outcomes=False)
     assert claims["q"]["verdict"] == "inconclusive"
-    assert claims["q"]["checks"][0]["runs"]["a"]["stored"] == "outcomes by example are not stored"
+    assert claims["q"]["checks"][0]["runs"]["a"]["state"] == "outcomes by example are not stored"
 
 
 def test_a_run_that_learned_nothing_decides_nothing(study: Any, judged: Any) -> None:
@@ -172,6 +172,7 @@ def test_a_run_that_learned_nothing_decides_nothing(study: Any, judged: Any) -> 
     claims = judged()
     assert claims["q"]["verdict"] == "inconclusive"
     assert "no better than the trivial" in claims["q"]["checks"][0]["reason"]
+    assert claims["q"]["checks"][0]["runs"]["b"]["state"] == "did not learn"
     assert "1 of 3 seeds" in claims["one"]["checks"][0]["reason"]
     assert claims["asked"]["verdict"] == "reproduced"
 

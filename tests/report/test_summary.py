@@ -49,6 +49,20 @@ def test_counts_add_up_and_the_best_is_the_mean_over_seeds(judged: Any) -> None:
     assert f"| Pairs | 1.42 | MSE {values.mean():.4g} ± {values.std(ddof=1):.2g}, 3 seeds | a |" in text
 
 
+def test_what_stands_in_the_way_of_a_verdict_is_counted_once_a_statement(study: Any) -> None:
+    """Targets are uniform on 0 to 5, so `lost` is no better than their mean. `close` is open by its numbers."""
+    study.add("a", (0.6, 0.7, 0.8)).add("b", (0.6, 0.7, 0.8)).add("lost", (3.0, 3.0, 3.0)).add("later", (1.0, 1.0, 1.0))
+    study.ask(LOWER, name="close").ask(LOWER | {"against": "lost"}, name="lost")
+    study.ask(LOWER | {"against": "lost"}, LOWER | {"against": "later"}, name="both")
+    study.ask(LOWER, {"kind": "any", "statement": "s", "checks": [LOWER, LOWER | {"against": "lost"}]}, name="part")
+    study.write(without=["later"])
+    report("full", study.root)
+    claims = read_json(study.root / "metrics/full/claims.json")
+    assert claims["verdicts"] == {"inconclusive": 4}
+    (line,) = [line for line in filled(block("[]"), HERE, claims, study.root).splitlines() if "statements" in line]
+    assert line.endswith("4 inconclusive (1 for want of trainings, 2 because a run did not learn).")
+
+
 def test_a_name_without_a_dot_is_the_end_of_a_curve(study: Any) -> None:
     curves = [{"step": [1, 2], "train_loss": losses} for losses in ([3, 2], [5, 4])]
     study.add("a", curves=curves).write()
