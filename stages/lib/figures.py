@@ -189,7 +189,7 @@ class Specification(Figure):
 
     reading = (
         "One column a variant, sorted by its mean over seeds. Above: mean, its 95 % interval over seeds, and the seeds"
-        " (small). Below: its choices, among the settings in which the runs differ."
+        " (small); one more run may well lie outside. Below: its choices, among the settings in which the runs differ."
     )
 
     @model_validator(mode="after")

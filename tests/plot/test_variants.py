@@ -63,17 +63,12 @@ def test_one_seed_has_no_interval(tmp_path):
     assert draw(tmp_path, "levels", list(scores), metric="validation.mse")["low"].isna().all()
 
 
-def test_the_legend_counts_intervals_that_hold_the_reported_number(tmp_path, sheets):
-    scores = {
-        "a": {0: {"m": 1.0}, 1: {"m": 1.2}},
-        "b": {0: {"m": 5.0}, 1: {"m": 5.01}},
-        # No interval.
-        "c": {0: {"m": 1.1}},
-    }
+def test_the_legend_names_the_reported_number_and_the_judged_run(tmp_path, sheets):
+    scores = {"a": {0: {"m": 1.0}, 1: {"m": 1.2}}, "b": {0: {"m": 5.0}, 1: {"m": 5.01}}}
     write_evaluation(tmp_path, scores, configs={run: {"lr": run} for run in scores})
     draw(tmp_path, "specification", list(scores), metric="m", reported=1.1)
     texts = [text.get_text() for text in sheets[0].figure.legends[0].get_texts()]
-    assert texts == ["report: 1.1, inside 1 of 2 intervals", "other variants", "label of a"]
+    assert texts == ["report: 1.1", "other variants", "label of a"]
 
 
 def test_the_csv_holds_the_choices(tmp_path):

@@ -86,8 +86,7 @@ def draw(figure: Specification, table: pd.DataFrame, sheet: Sheet) -> None:
 
 def _draw_numbers(figure: Specification, table: pd.DataFrame, runs: pd.DataFrame, axes: Axes) -> None:
     if figure.reported is not None:
-        inside = ((runs["low"] <= figure.reported) & (figure.reported <= runs["high"])).sum()
-        label = f"report: {figure.reported:g}, inside {inside} of {runs['low'].count()} intervals"
+        label = f"report: {figure.reported:g}"
         axes.axhline(figure.reported, color=PALETTE[1], linewidth=1.5, linestyle=(0, (5, 2)), label=label, zorder=1.5)
     axes.vlines(runs["x"], runs["low"], runs["high"], color=MUTED, linewidth=1.5, zorder=2)
     axes.plot(runs["x"], runs["smoothed"], "o", color=MUTED, ms=5, label="other variants", zorder=3)
