@@ -1,11 +1,12 @@
 """What a report's own numbers can bear, and how many variants of a run agree with them."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from stages.lib import statistics
 from stages.lib.questions import figures_of
 from stages.lib.questions.checks import Agrees, Shown, leaves
-from stages.report.measured import Unavailable
+from stages.report.measured import DID_NOT_LEARN, Unavailable
 from stages.report.measurements import measure
 from stages.report.stored import Results
 
@@ -64,7 +65,7 @@ def on_its_size(results: Results, question: "Question") -> list[dict[str, Any]]:
 
 def variants(results: Results, name: str) -> list[dict[str, Any]]:
     """Of each specification figure with a reported number: how many variants agree with it, and whether the run that
-    is judged does. A variant agrees as in a check of the kind `agrees`.
+    is judged does. A variant agrees as in a check of the kind `agrees`, and only if it learned.
     """
     reports = results.reports
     question = reports.questions[name]
@@ -84,20 +85,23 @@ def variants(results: Results, name: str) -> list[dict[str, Any]]:
         for run in figure.runs:
             try:
                 measured = measure(results, question, shown, run).measurements
+                if results.not_learned(run):
+                    raise Unavailable(DID_NOT_LEARN)
             except Unavailable as missing:
                 outcomes[run] = str(missing)
                 continue
             error = known[0].error if known else 0.0
             outcomes[run] = statistics.agrees(measured, figure.reported, error, min(effects, default=0.0)).outcome
-        decided = [outcome for outcome in outcomes.values() if outcome in ("supported", "contradicted")]
+        counted = Counter(outcomes.values())
         entries.append(
             {
                 "figure": figure_id,
                 "metric": figure.metric,
                 "reported": figure.reported,
                 "main": outcomes[figure.main_run],
-                "agree": decided.count("supported"),
-                "decided": len(decided),
+                "agree": counted["supported"],
+                "differ": counted["contradicted"],
+                "not_learned": counted[DID_NOT_LEARN],
                 "of": len(outcomes),
             }
         )
