@@ -202,7 +202,7 @@ def test_the_same_results_make_the_same_page(page: Any, study: Any) -> None:
 def test_a_figure_that_is_not_drawn_is_said_so(study: Any) -> None:
     study.add("a", (0.7, 0.7, 0.7)).add("b", (1.2, 1.2, 1.2)).ask(LOWER).sections["figures"] = {"q": FIGURE}
     study.write()
-    assert "not drawn yet" in report("full", study.root).read_text()
+    assert "Not drawn yet" in report("full", study.root).read_text()
 
 
 def test_a_profile_without_results_has_a_page_all_the_same(study: Any) -> None:
