@@ -101,7 +101,7 @@ def _state(results: Results, run: str, one: Checked) -> str:
     """What a check rests on in a run, or why it cannot rest on it."""
     if not results.seeds(run):
         return NOT_TRAINED
-    if getattr(one.check, "gate", False) and results.not_learned(run):
+    if isinstance(one.check, MeasuredCheck) and one.check.gate and results.not_learned(run):
         return DID_NOT_LEARN
     if NO_OUTCOMES in one.finding.reason:
         return NO_OUTCOMES
