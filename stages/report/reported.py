@@ -1,6 +1,5 @@
-"""What a report's own numbers can bear, and how many variants of a run agree with them."""
+"""What a report's own numbers can bear, and which variants of a run agree with them."""
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from stages.lib import statistics
@@ -12,6 +11,9 @@ from stages.report.stored import Results
 
 if TYPE_CHECKING:
     from stages.lib.questions import Question
+
+#: How a variant compares with the reported number, by the outcome of its comparison; any other outcome leaves it open.
+COMPARED = {"supported": "agree", "contradicted": "differ", DID_NOT_LEARN: "not_learned"}
 
 
 def could_have_seen(question: "Question") -> dict[str, Any] | None:
@@ -64,8 +66,9 @@ def on_its_size(results: Results, question: "Question") -> list[dict[str, Any]]:
 
 
 def variants(results: Results, name: str) -> list[dict[str, Any]]:
-    """Of each specification figure with a reported number: how many variants agree with it, and whether the run that
-    is judged does. A variant agrees as in a check of the kind `agrees`, and only if it learned.
+    """Of each specification figure with a reported number: the labels of the variants by how they compare with it.
+
+    A variant agrees as in a check of the kind `agrees`, by itself, and only if it learned.
     """
     reports = results.reports
     question = reports.questions[name]
@@ -82,27 +85,18 @@ def variants(results: Results, name: str) -> list[dict[str, Any]]:
         ]
         shown = Shown(kind="shown", statement="variants", metric=figure.metric, among=list(figure.runs))
         outcomes = {}
-        for run in figure.runs:
+        for run, label in figure.runs.items():
             try:
                 measured = measure(results, question, shown, run).measurements
                 if results.not_learned(run):
                     raise Unavailable(DID_NOT_LEARN)
             except Unavailable as missing:
-                outcomes[run] = str(missing)
+                outcomes[label] = str(missing)
                 continue
             error = known[0].error if known else 0.0
-            outcomes[run] = statistics.agrees(measured, figure.reported, error, min(effects, default=0.0)).outcome
-        counted = Counter(outcomes.values())
-        entries.append(
-            {
-                "figure": figure_id,
-                "metric": figure.metric,
-                "reported": figure.reported,
-                "main": outcomes[figure.main_run],
-                "agree": counted["supported"],
-                "differ": counted["contradicted"],
-                "not_learned": counted[DID_NOT_LEARN],
-                "of": len(outcomes),
-            }
-        )
+            outcomes[label] = statistics.agrees(measured, figure.reported, error, min(effects, default=0.0)).outcome
+        compared: dict[str, list[str]] = {"agree": [], "differ": [], "not_learned": [], "open": []}
+        for label, outcome in outcomes.items():
+            compared[COMPARED.get(outcome, "open")].append(label)
+        entries.append({"figure": figure_id, "metric": figure.metric, "reported": figure.reported, **compared})
     return entries
