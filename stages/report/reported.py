@@ -77,7 +77,7 @@ def variants(results: Results, name: str) -> list[dict[str, Any]]:
         figure = reports.figures[figure_id]
         if figure.kind != "specification" or figure.reported is None:
             continue
-        known = [number for number in question.numbers.values() if number.number == figure.reported]
+        error = next(number.error for number in question.numbers.values() if number.number == figure.reported)
         effects = [
             check.smallest_effect
             for check in leaves(question.checks)
@@ -93,7 +93,6 @@ def variants(results: Results, name: str) -> list[dict[str, Any]]:
             except Unavailable as missing:
                 outcomes[label] = str(missing)
                 continue
-            error = known[0].error if known else 0.0
             outcomes[label] = statistics.agrees(measured, figure.reported, error, min(effects, default=0.0)).outcome
         compared: dict[str, list[str]] = {"agree": [], "differ": [], "not_learned": [], "open": []}
         for label, outcome in outcomes.items():

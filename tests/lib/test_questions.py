@@ -248,6 +248,17 @@ def test_what_a_question_names_must_exist(reports: Any) -> None:
     refused(reports(questions={"q": ask(nested)}), "'d'")
 
 
+def test_the_number_that_variants_are_compared_with_is_one_of_the_question(reports: Any) -> None:
+    """Else its error would be unknown, and a variant could differ where a check of the same number agrees."""
+    labels = {"title": "t", "x_label": "variant", "y_label": "MSE"}
+    drawn = {"kind": "specification", "group": "g", "baseline": "g", "runs": {"a": "A", "b": "B"}, **METRIC, **labels}
+    figures = {"q": drawn | {"reported": 1.42}}
+    known = {"r": {"value": 1.42, "error": 0.1, "because": "b"}}
+    reports(figures=figures, questions={"q": ask(LOWER, numbers=known)}).check_questions("full")
+    known["r"]["value"] = 1.41
+    refused(reports(figures=figures, questions={"q": ask(LOWER, numbers=known)}), "questions.q", "1.42", "numbers")
+
+
 def test_an_extra_predictor_has_metrics_of_its_own(reports: Any) -> None:
     reports(questions={"q": ask(LOWER | {"metric": "test.augmented_mse"})}).check_questions("full")
 
