@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from stages.lib.config_params import read_limits
 from stages.lib.errors import InputError
-from stages.lib.figures import Specification
 from stages.lib.questions.checks import BaseCheck, Equivalent, Exact, NotBetter, leaves, quantities
 from stages.lib.questions.question import OURS, Question
 from stages.lib.statistics import meetable
@@ -69,7 +68,7 @@ def check_questions(reports: "Reports", profile: Any) -> None:
                 raise InputError(f"{where}: figures: there is no figure {figure!r}")
         for figure in figures_of(reports, name):
             drawn = reports.figures[figure]
-            reported = drawn.reported if isinstance(drawn, Specification) else None
+            reported = getattr(drawn, "reported", None) if drawn.kind == "specification" else None
             if reported is not None and reported not in [number.number for number in question.numbers.values()]:
                 raise InputError(f"{where}: figures: {figure!r} has reported = {reported}, which `numbers` lacks")
         for run in shown_runs(reports, name):
