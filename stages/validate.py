@@ -25,7 +25,9 @@ def main() -> None:
     parser.add_argument("--profile", choices=PROFILES, help="default: those of the five reports")
     chosen = parser.parse_args().profile
     for profile in [chosen] if chosen else [name for name in REPORT_PROFILES if PARAMS[name].is_file()]:
-        validate(load_reports(profile=profile), profile)
+        reports = load_reports(profile=profile)
+        validate(reports, profile)
+        check_outputs(reports, profile)
         write_text(Path("data", profile, "valid.txt"), "reports/ and params.yaml are valid\n")
 
 
@@ -51,6 +53,21 @@ def validate(reports: Reports, profile: Profile) -> None:
     read_study(profile)
     reports.check_figures()
     reports.check_questions(profile)
+
+
+def check_outputs(reports: Reports, profile: Profile) -> None:
+    """Raises InputError for an output of a run, group or figure that reports/ no longer has, or has elsewhere: DVC
+    leaves it on disk, in a folder that a later stage depends on as a whole.
+    """
+    owners = {Path("models", profile, group): reports.run_ids(group) for group in reports.groups}
+    owners[Path("metrics", profile, "evaluations")] = [*reports.groups, *reports.computed]
+    owners[Path("metrics", profile, "figures")] = [
+        name + suffix for name in reports.figures for suffix in (".csv", ".png", ".svg")
+    ]
+    for folder, names in owners.items():
+        for path in sorted(folder.glob("[!.]*")):
+            if path.name not in names:
+                raise InputError(f"{path} is left from an earlier reports/, and a stage depends on {folder}: delete it")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from conftest import Call, one_error_line, write_params, write_yaml
 from stages.lib.config import load_reports
 from stages.lib.errors import InputError
 from stages.lib.files import ROOT, read_yaml
-from stages.validate import validate
+from stages.validate import check_outputs, validate
 
 FILES: dict[str, dict[str, Any]] = {path.name: read_yaml(path) for path in (ROOT / "reports").glob("*.yaml")}
 
@@ -106,3 +106,30 @@ def test_the_stage_leaves_nothing_for_reports_that_are_wrong(call: Call, copy_of
     done = call("validate")
     assert done.returncode == 0, done.stderr
     assert len({out.read_bytes() for out in outs}) == 1
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "models/sample/A-sts-lr/A-sts-best",
+        "metrics/sample/evaluations/A-sts-left",
+        "metrics/sample/figures/A-sts-left.svg",
+    ],
+)
+def test_an_output_that_no_entry_makes_any_more_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    reports = load_reports()
+    made = [Path("models", "sample", run.group, run.id) for run in reports.runs("sample")]
+    made += [Path("metrics/sample/evaluations", group) for group in (*reports.groups, *reports.computed)]
+    made += [
+        Path("metrics/sample/figures", f"{name}.{kind}") for name in reports.figures for kind in ("csv", "png", "svg")
+    ]
+    for path in (*made, Path("models/sample/study/study"), Path("models/sample/A-sts-lr/.A-sts-best.part")):
+        path.mkdir(parents=True)
+    check_outputs(reports, "sample")
+    Path(output).mkdir()
+    with pytest.raises(InputError, match=f"{output}.*delete it"):
+        check_outputs(reports, "sample")
